@@ -1,0 +1,16 @@
+# The static third-party archives, as imported targets. Debian ships position-independent archives of
+# zstd and libdeflate; ISA-L is shared only there, so ./build makes it from Debian's source package.
+find_package(Threads REQUIRED)
+
+add_library(wclayer::isal STATIC IMPORTED)
+set_target_properties(wclayer::isal PROPERTIES
+  IMPORTED_LOCATION "${WCLAYER_DEPS}/libisal.a"
+  INTERFACE_INCLUDE_DIRECTORIES "${WCLAYER_DEPS}/include")
+
+function(wclayer_archive target file)
+  find_library(${file}_ARCHIVE NAMES ${file} REQUIRED)
+  add_library(${target} STATIC IMPORTED)
+  set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${${file}_ARCHIVE}")
+endfunction()
+wclayer_archive(wclayer::zstd libzstd.a)
+wclayer_archive(wclayer::deflate libdeflate.a)

@@ -1,0 +1,57 @@
+#include "base/error.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <system_error>
+
+namespace wclayer {
+namespace {
+
+Errc CodeOfErrno(int number) {
+  switch (number) {
+    case ENOSPC:
+#ifdef EDQUOT
+    case EDQUOT:
+#endif
+      return Errc::kNoSpace;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return Errc::kAccessDenied;
+    case EBUSY:
+      return Errc::kLayerBusy;
+    default:
+      return Errc::kIo;
+  }
+}
+
+}  // namespace
+
+std::string Error::ToString() const {
+  std::string text;
+  if (!operation.empty()) text += operation + ": ";
+  if (!layer.empty()) text += "layer '" + layer + "': ";
+  if (!path.empty()) text += "'" + path + "': ";
+  text += message;
+  char number[32];
+  if (hresult != 0) {
+    std::snprintf(number, sizeof number, " (0x%08x)", static_cast<std::uint32_t>(hresult));
+    text += number;
+  }
+  if (sys_errno != 0) {
+    std::snprintf(number, sizeof number, " (errno %d)", sys_errno);
+    text += number;
+  }
+  return text;
+}
+
+Error SystemError(int number, std::string_view call, std::string_view path) {
+  Error error(CodeOfErrno(number), std::system_category().message(number));
+  error.sys_errno = number;
+  error.operation = call;
+  error.path = path;
+  return error;
+}
+
+}  // namespace wclayer

@@ -1,0 +1,31 @@
+// Locks between threads and processes: flock on a small file, gone with its holder however it ends.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "base/expected.h"
+#include "fs/dir.h"
+
+namespace wclayer::fs {
+
+enum class LockMode { kShared, kExclusive };
+
+// Held while it lives; movable. Threads of one process exclude each other as processes do.
+class FileLock {
+ public:
+  FileLock() = default;
+  // Opens or makes locks/`name` in `folder` and waits up to `wait` (0: not at all). kLayerBusy names the
+  // holder (the pid written into the file: information only).
+  static Expected<FileLock> Acquire(const Dir& folder, std::string_view name, LockMode mode,
+                                    std::chrono::milliseconds wait);
+  explicit operator bool() const { return static_cast<bool>(fd_); }
+  void Release() { fd_.reset(); }
+  // The file behind the lock, for lock files that are removed by whoever gets them.
+  int fd() const { return fd_.get(); }
+
+ private:
+  UniqueFd fd_;
+};
+
+}  // namespace wclayer::fs

@@ -1,0 +1,44 @@
+// gzip (ISA-L), zstd and plain streams, in and out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "io/sink.h"
+
+namespace wclayer::io {
+
+enum class Compression { kNone = 0, kGzip = 1, kZstd = 2 };
+
+struct DecompressOptions {
+  std::uint32_t max_zstd_window_log = 23;  // X5; 27 at most
+  std::uint64_t max_output_bytes = 1ull << 44;
+  std::uint64_t max_ratio = 4096;          // output ÷ input, looked at beyond the first 64 MiB of output
+};
+
+// Recognises gzip, zstd or neither (plain) from the first bytes, inflates, and passes on. Members and
+// frames may follow one another; skippable frames are skipped. Finish: truncated input is an error, and
+// so are trailing bytes behind a compressed stream that are not zero.
+class Decompressor final : public ByteSink {
+ public:
+  explicit Decompressor(ByteSink& next, DecompressOptions options = {});
+  ~Decompressor() override;
+  Status Write(Bytes bytes) override;
+  Status Finish() override;
+  Compression kind() const;  // kNone until recognised
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+struct CompressOptions {
+  Compression kind = Compression::kNone;
+  int level = 0;      // gzip: 1 fast (default), 6 small (libdeflate, no larger than zlib -6); zstd: 1…19, default 3
+  int threads = 1;    // bytes of the output do not depend on it
+};
+
+// Same input and options: same output, whatever the pieces, the threads and the time.
+std::unique_ptr<ByteSink> MakeCompressor(ByteSink& next, CompressOptions options);
+
+}  // namespace wclayer::io

@@ -1,0 +1,35 @@
+// A stage with a thread of its own: what is written to it is handed over, in reused slabs through a
+// bounded ring, to the next stage, which runs on that thread.
+#pragma once
+
+#include <memory>
+
+#include "io/sink.h"
+
+namespace wclayer::io {
+
+struct StageOptions {
+  std::size_t slab_bytes = 256u << 10;
+  std::size_t slabs = 4;  // memory: slab_bytes × slabs; the writer waits when all are full
+};
+
+// Write copies into the slab in hand; a failure of the next stage is returned by a later Write or by
+// Finish. Finish waits until the next stage has finished. Destroyed without Finish: the next stage is
+// abandoned (its Finish is never called) and the thread joined.
+class ThreadedSink final : public ByteSink {
+ public:
+  explicit ThreadedSink(ByteSink& next, StageOptions options = {});
+  ~ThreadedSink() override;
+  Status Write(Bytes bytes) override;
+  Status Finish() override;
+
+  // Room of up to slab_bytes to write into directly (at least one byte); Commit says how much was used.
+  Expected<MutableBytes> Reserve();
+  Status Commit(std::size_t bytes);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace wclayer::io

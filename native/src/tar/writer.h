@@ -1,0 +1,48 @@
+// Headers, byte for byte as Go's archive/tar writes them (spec layer-formats §c.3): what the reference
+// exporter uses, so a layer that we write has the digest that Docker's would have.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/expected.h"
+#include "tar/entry.h"
+
+namespace wclayer::tar {
+
+enum class Format {
+  kPax,   // Go's FormatPAX forced: atime and ctime become records, mtime when it has a fraction
+  kAuto,  // ustar, and PAX records only where a field needs them (whiteouts, v1.10 tars)
+};
+
+struct Header {
+  Format format = Format::kPax;
+  std::string name;       // (W)UTF-8
+  std::string link_name;  // (W)UTF-8
+  char type = '0';
+  std::uint32_t mode = 0;
+  std::uint64_t size = 0;
+  UnixTime mtime;
+  std::optional<UnixTime> atime;
+  std::optional<UnixTime> ctime;
+  Records pax;  // vendor records, any order
+};
+
+// Appends the extended header (if any) and the header block. The payload, then Padding(size) zero bytes,
+// follow; a tar ends with kTrailerBytes zero bytes.
+Status AppendHeader(Buffer& out, const Header& header);
+
+inline constexpr std::size_t kBlock = 512;
+inline constexpr std::size_t kTrailerBytes = 2 * kBlock;
+inline std::size_t Padding(std::uint64_t size) {
+  return static_cast<std::size_t>((kBlock - size % kBlock) % kBlock);
+}
+
+// "-1.5", "12.000000001": seconds and up to nine digits (spec §c.3). Reading: other characters, more than
+// nine digits or a number that does not fit are errors, in bounded time (X2).
+std::string FormatTime(UnixTime time);
+Expected<UnixTime> ParseTime(std::string_view text);
+
+}  // namespace wclayer::tar
