@@ -1,0 +1,48 @@
+// The v1.10 transport tar (spec layer-formats §f): a plain tar of a transport folder, both ways.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "io/sink.h"
+#include "base/expected.h"
+
+namespace wclayer::layer {
+
+// Pulls the tar of `folder`: names relative, '/', folders with a trailing slash, sorted by bytes, depth first.
+class FolderTar {
+ public:
+  static Expected<std::unique_ptr<FolderTar>> Open(const std::string& folder);
+  ~FolderTar();
+  Expected<std::size_t> Fill(MutableBytes buffer);  // 0: the end
+  std::uint64_t entries() const;
+
+ private:
+  FolderTar();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Unpacks such a tar into a fresh folder; nothing can leave it (X1). Whiteouts act on the folder itself.
+class FolderUntar final : public io::ByteSink {
+ public:
+  static Expected<std::unique_ptr<FolderUntar>> Open(const std::string& folder);
+  ~FolderUntar() override;
+  Status Write(Bytes bytes) override;
+  Status Finish() override;
+  std::int64_t size_bytes() const;  // Σ header sizes, as v1.10 returns
+  std::uint64_t entries() const;
+
+ private:
+  FolderUntar();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Recognises a tar by its first entries: transport tars have names ending in ".$wcidirs$", a
+// "tombstones.txt" at the top, or folders with a trailing slash whose siblings are such. `head` is the
+// first plain-tar bytes (up to 64 KiB); kOci unless there is a reason.
+enum class TarKind { kUnknown, kOci, kTransport };
+TarKind RecogniseTar(Bytes head);
+
+}  // namespace wclayer::layer
