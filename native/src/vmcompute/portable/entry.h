@@ -14,43 +14,48 @@ namespace wclayer::portable {
 
 enum class Kind : std::uint8_t { kFile = 0, kDirectory = 1, kHardLink = 2, kTombstone = 3 };
 
-// A backup stream other than the main data, in its order. Small ones are inline; larger alternate streams
-// lie in the layer's "streams" file.
+// A backup stream other than the main data, in its order. Small ones are inline; larger alternate
+// streams lie in the layer's "streams" file.
 struct StreamRecord {
   backup::StreamHeader header;
-  bool after_data = false;     // its place relative to the DATA stream
-  Buffer inline_data;          // if !external
+  bool after_data = false;  // its place relative to the DATA stream
+  Buffer inline_data;       // if !external
   bool external = false;
   std::uint64_t offset = 0;    // in ".wclayer/streams", if external
   std::uint64_t checksum = 0;  // XXH3 of the data
 };
 
-struct DataRange {  // an allocated range of a sparse file
+// An allocated range of a sparse file: one SPARSE_BLOCK of its backup stream. The closing block
+// (offset = size, no data) is not among them; an export always writes it.
+struct DataRange {
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
 };
 
 struct Entry {
-  std::string path;       // (W)UTF-8, '/'-separated, the layer's own spelling: "Files/Windows/a.dll"
-  std::string disk_path;  // below the layer's folder: spelling of the nearest ancestor, long names escaped
+  std::string path;  // (W)UTF-8, '/'-separated, the layer's own spelling: "Files/Windows/a.dll"
+  std::string
+      disk_path;  // below the layer's folder: spelling of the nearest ancestor, long names escaped
   Kind kind = Kind::kFile;
-  bool opaque = false;    // folder (or tombstone of one): hides what parents have below it
-  std::int64_t times[4] = {};           // FILETIME: creation, access, write, change
+  bool opaque = false;         // folder (or tombstone of one): hides what parents have below it
+  std::int64_t times[4] = {};  // FILETIME: creation, access, write, change
   std::uint8_t time_absent = 0;
   std::uint8_t time_remainder[4] = {};
   std::uint32_t attributes = 0;
-  std::uint64_t size = 0;               // main stream, holes included
+  std::uint64_t size = 0;  // main stream, holes included
   bool has_data_stream = true;
-  std::uint32_t data_attributes = 0;    // attributes word of the DATA stream header (8: sparse)
-  bool sparse = false;
-  std::vector<DataRange> ranges;        // if sparse
-  std::uint64_t checksum = 0;           // XXH3 of the main stream's stored bytes (ranges, when sparse)
-  Buffer security;                      // raw descriptor; empty: none
-  std::vector<StreamRecord> streams;    // EA, reparse, alternate, object id, unknown…: all but DATA,
-                                        // SPARSE_BLOCK and SECURITY
-  std::uint32_t reparse_tag = 0;        // of the reparse stream among them, 0: none
-  std::uint64_t ordinal = 0;            // import order in its layer, from 0
-  std::uint64_t first_name = 0;         // kHardLink: ordinal of the first name; `link_target` is its path
+  std::uint32_t data_attributes = 0;  // attributes word of the DATA stream header (8: sparse)
+  bool sparse = false;                // stored as DATA without bytes and one SPARSE_BLOCK a range
+  std::vector<DataRange> ranges;      // if sparse
+  std::uint64_t checksum = 0;  // XXH3 of the main stream's stored bytes (ranges, when sparse)
+  bool has_checksum = false;   // false: nobody computed it (a writable layer's file)
+  Buffer security;             // raw descriptor; empty: none
+  std::uint32_t security_attributes = 0;  // attributes word of the SECURITY stream header
+  std::vector<StreamRecord> streams;  // EA, reparse, alternate, object id, unknown…: all but DATA,
+                                      // SPARSE_BLOCK and SECURITY
+  std::uint32_t reparse_tag = 0;  // of the reparse stream among them, 0: none
+  std::uint64_t ordinal = 0;      // import order in its layer, from 0
+  std::uint64_t first_name = 0;   // kHardLink: ordinal of the first name; `link_target` is its path
   std::string link_target;
 
   bool directory() const { return kind == Kind::kDirectory; }
@@ -74,9 +79,13 @@ class Content {
   // Opens the current entry's main data for reading (a plain descriptor; the caller closes it), and
   // reads from one of its external streams.
   virtual Expected<int> OpenData() = 0;
-  virtual Expected<std::size_t> ReadStream(const StreamRecord& stream, std::uint64_t offset, MutableBytes buffer) = 0;
-  // Committed own content only: go to an entry.
-  virtual Expected<bool> SeekPath(const std::string& path, Entry& entry) = 0;   // compared as NTFS does
+  virtual Expected<std::size_t> ReadStream(const StreamRecord& stream, std::uint64_t offset,
+                                           MutableBytes buffer) = 0;
+  // Go to an entry; OpenData and ReadStream then work for it. Committed own content: any entry.
+  // Other contents: by path alone, and only what Next has given (a squash reads a writable layer's
+  // data so).
+  virtual Expected<bool> SeekPath(const std::string& path,
+                                  Entry& entry) = 0;  // compared as NTFS does
   virtual Expected<bool> SeekOrdinal(std::uint64_t ordinal, Entry& entry) = 0;
 };
 

@@ -1,0 +1,119 @@
+// One home: where its layers and its own files lie (store §1). Threads may share a Home.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/expected.h"
+#include "fs/dir.h"
+#include "fs/lock.h"
+#include "vmcompute/abi.h"
+
+namespace wclayer::portable {
+
+// The private folder of a home and of a layer.
+inline constexpr char kPrivate[] = ".wclayer";
+inline constexpr char kRemoving[] = "-removing";
+
+// An id that may name a layer (store §1); `removal`: "<id>-removing" too.
+Status CheckId(std::string_view id, bool removal = false);
+
+// What CreateSandboxLayer recorded (".wclayer/writable.json" of the layer).
+struct WritableRecord {
+  std::vector<std::string> parents;  // ids, immediate parent first
+  std::uint64_t size_bytes = 0;      // 0: the default; shown, not enforced
+};
+
+enum class LayerKind { kNone, kCreated, kCommitted, kWritable };
+
+struct BaseImage {
+  std::string name;  // folder name: an id of this home
+  std::string path;  // absolute
+  std::string version;
+  std::int64_t size_bytes = 0;
+  std::string created_time;  // RFC 3339
+};
+
+class Home {
+ public:
+  explicit Home(std::string path) : path_(std::move(path)) {}
+
+  const std::string& path() const { return path_; }  // canonical, absolute
+  Expected<fs::Dir> Root() const;                    // the home's folder; must exist
+  Expected<fs::Dir> MakeRoot() const;                // made (0700) if absent
+  // <home>/.wclayer with locks, staging, mnt and store.json in it: made when first asked for.
+  // Cached.
+  Expected<fs::Dir> Private();
+  Expected<std::string> StoreId();                        // of store.json, 32 hex digits
+  std::string PrivatePath(std::string_view below) const;  // "<home>/.wclayer/<below>"
+
+  vmcompute::StoreOptions options() const;
+  void SetOptions(const vmcompute::StoreOptions& options);
+  fs::Durability durability() const;
+
+  // The folder name that `id` has in this home (ids compare without case), or nothing. Base images
+  // that are registered are not in it.
+  Expected<std::optional<std::string>> FolderOf(std::string_view id) const;
+  // The layer's own folder, a base image's included: kLayerNotFound if there is none.
+  Expected<fs::Dir> OpenLayer(std::string_view id) const;
+  Expected<std::string> LayerPath(std::string_view id) const;  // its absolute path; it must exist
+  Expected<LayerKind> KindOf(std::string_view id) const;
+  Expected<WritableRecord> ReadWritable(std::string_view id) const;
+  Status WriteWritable(const fs::Dir& layer, const WritableRecord& record) const;
+  // Ids of the parents, immediate one first, as recorded by import or CreateSandboxLayer, else by
+  // layerchain.json (of which only last components count). Empty: a base layer.
+  Expected<std::vector<std::string>> ParentsOf(std::string_view id) const;
+  // The parents that descriptors name: each must be a created or committed layer of this home or a
+  // base image of it (kParentNotFound), none twice, at most kMaxChain.
+  Expected<std::vector<std::string>> ParentsFrom(const vmcompute::LayerDescriptor* descriptors,
+                                                 std::uint32_t count) const;
+
+  Expected<std::vector<BaseImage>> BaseImages() const;
+  Status AddBaseImage(const std::string& folder);
+  // Where a base image keeps the metadata that its own folder lacks ("" if it needs none).
+  std::string BaseImageMetadata(std::string_view name) const;
+
+ private:
+  Expected<std::optional<BaseImage>> FindBaseImage(std::string_view name) const;
+
+  std::string path_;
+  mutable std::mutex mutex_;
+  vmcompute::StoreOptions options_;
+  bool private_ready_ = false;
+};
+
+// A layer as an ABI call names it.
+struct Address {
+  std::shared_ptr<Home> home;
+  std::string id;
+};
+
+// The homes that this process uses, and what Configure said about each.
+class Homes {
+ public:
+  Expected<std::shared_ptr<Home>> Get(const std::string& path);
+  Expected<std::shared_ptr<Home>> Get(const vmcompute::DriverInfo* info);
+  // Both forms of the ABI: driver root + folder name, or "" + full path. Only the last component of
+  // `id` counts when there is a driver root. Windows separators are accepted.
+  Expected<Address> Resolve(const vmcompute::DriverInfo* info, vmcompute::Utf16 id,
+                            bool removal = false);
+  std::vector<std::shared_ptr<Home>> All();
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Home>> homes_;
+};
+
+// The last component of a Windows or Linux path, and the path in Linux form.
+std::string LastComponent(std::string_view path);
+
+// A fresh 128-bit random name, 32 hex digits.
+Expected<std::string> FreshName();
+
+}  // namespace wclayer::portable
