@@ -1,6 +1,7 @@
-// The C++ API of the core: one driver for Windows container layers over a table of vmcompute functions.
-// Texts are (W)UTF-8. Ids: store §1. Paths inside a layer: as in its tar ("Files/Windows/a.dll").
-// Every object may be used by several threads at once unless it says otherwise.
+// The C++ API of the core: one driver for Windows container layers over a table of vmcompute
+// functions. Texts are (W)UTF-8. Ids: store §1. Paths inside a layer: as in its tar
+// ("Files/Windows/a.dll"). Every object may be used by several threads at once unless it says
+// otherwise.
 #pragma once
 
 #include <atomic>
@@ -38,7 +39,8 @@ struct DriverOptions {
 };
 
 // The options of InitFilter/InitDiff by name: size, lockWait (ms), durability (full|data|none),
-// mount (auto|overlay-legacy|checkout), strict (true|false), zstdWindowLog. Unknown: an error that lists them.
+// mount (auto|overlay-legacy|checkout), strict (true|false), zstdWindowLog. Unknown: an error that
+// lists them.
 Status SetOption(DriverOptions& options, std::string_view key, std::string_view value);
 // "20GB", "127g", "1048576": binary multiples (driver-semantics §3).
 Expected<std::uint64_t> ParseSize(std::string_view text);
@@ -69,8 +71,8 @@ struct LayerSummary {
   std::string parent;  // "" for none
   std::string kind;    // base | layer | writable
   std::int64_t size_bytes = 0;
-  std::string state;   // created | committed | mounted | damaged
-  std::string diff_id; // "" if unknown
+  std::string state;    // created | committed | mounted | damaged
+  std::string diff_id;  // "" if unknown
 };
 
 struct Problem {
@@ -82,7 +84,8 @@ struct Problem {
 // One entry of a layer, for ls.
 struct EntryInfo {
   std::string path;
-  char kind = 'f';  // f file, d folder, l symbolic link, j junction, r other reparse point, h hard link, w whiteout
+  char kind = 'f';  // f file, d folder, l symbolic link, j junction, r other reparse point, h hard
+                    // link, w whiteout
   std::uint64_t size_bytes = 0;
   std::uint32_t attributes = 0;
   std::int64_t write_time = 0;  // FILETIME
@@ -92,10 +95,10 @@ struct EntryInfo {
 // Everything of one entry, for stat.
 struct EntryDetails {
   EntryInfo info;
-  std::int64_t times[4] = {};      // FILETIME: creation, access, write, change
-  std::uint8_t time_absent = 0;    // bits in the same order
+  std::int64_t times[4] = {};           // FILETIME: creation, access, write, change
+  std::uint8_t time_absent = 0;         // bits in the same order
   std::uint8_t time_remainder[4] = {};  // ns
-  std::string sddl;                // "" if the entry has no descriptor
+  std::string sddl;                     // "" if the entry has no descriptor
   Buffer security;
   std::uint32_t reparse_tag = 0;
   Buffer reparse;
@@ -106,7 +109,7 @@ struct EntryDetails {
 };
 
 struct Progress {
-  std::uint64_t bytes = 0;    // tar bytes
+  std::uint64_t bytes = 0;  // tar bytes
   std::uint64_t entries = 0;
 };
 
@@ -117,7 +120,8 @@ struct StreamResult {
   std::uint64_t blob_bytes = 0;
 };
 
-// Something to read natively: a Diff, or one stream of one file. One reader at a time; Cancel from anywhere.
+// Something to read natively: a Diff, or one stream of one file. One reader at a time; Cancel from
+// anywhere.
 class ByteSource {
  public:
   virtual ~ByteSource() = default;  // closing early stops the work and restores the layer's state
@@ -135,8 +139,8 @@ struct DiffOptions {
   std::optional<std::string> parent;  // absent: the direct parent; "": the whole chain, squashed
   ArchiveFormat format = ArchiveFormat::kOci;
   CompressionKind compression = CompressionKind::kNone;
-  int level = 0;    // 0: the profile's default
-  int threads = 0;  // compression workers; 0: one per CPU, at most 4
+  int level = 0;         // 0: the profile's default
+  int threads = 0;       // compression workers; 0: one per CPU, at most 4
   bool rebuild = false;  // write from metadata although a skeleton is kept
 };
 
@@ -152,7 +156,7 @@ struct ApplyResult {
   std::string blob_digest;
   std::uint64_t blob_bytes = 0;
   std::uint64_t tar_bytes = 0;
-  bool already_there = false;   // S8: nothing was written
+  bool already_there = false;         // S8: nothing was written
   std::vector<std::string> warnings;  // at most 100
 };
 
@@ -163,7 +167,9 @@ class ApplyStream {
   virtual ~ApplyStream() = default;
   virtual Status Write(Bytes bytes) = 0;
   virtual Expected<ApplyResult> Finish() = 0;
-  virtual bool already_there() const { return false; }  // no input is needed; Finish gives the stored result
+  virtual bool already_there() const {
+    return false;
+  }  // no input is needed; Finish gives the stored result
   virtual Progress progress() const = 0;
   void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
   bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
@@ -182,27 +188,32 @@ class Cursor {
 class Driver {
  public:
   // Opens (and makes) the home, recovers what killed processes left. The table outlives the driver.
-  static Expected<std::unique_ptr<Driver>> Open(const vmcompute::Table& table, std::string_view backend,
-                                                DriverOptions options);
+  static Expected<std::unique_ptr<Driver>> Open(const vmcompute::Table& table,
+                                                std::string_view backend, DriverOptions options);
   virtual ~Driver() = default;  // drops this process's own mounts that were not Put
 
   virtual std::string String() const = 0;  // "windowsfilter" | "windowsdiff"
   virtual Expected<std::vector<Pair>> Status() = 0;
   virtual Expected<std::vector<Pair>> GetMetadata(const std::string& id) = 0;
   virtual bool Exists(const std::string& id) = 0;
-  virtual wclayer::Status Create(const std::string& id, const std::string& parent, std::uint64_t size_bytes) = 0;
+  virtual wclayer::Status Create(const std::string& id, const std::string& parent,
+                                 std::uint64_t size_bytes) = 0;
   virtual wclayer::Status CreateReadWrite(const std::string& id, const std::string& parent,
                                           std::uint64_t size_bytes) = 0;
   // detached: the reference outlives this process (command line).
   virtual Expected<std::string> Get(const std::string& id, bool detached) = 0;
   virtual wclayer::Status Put(const std::string& id) = 0;
   virtual wclayer::Status Remove(const std::string& id, bool force) = 0;
-  virtual Expected<std::unique_ptr<ByteSource>> Diff(const std::string& id, const DiffOptions& options) = 0;
-  virtual Expected<std::unique_ptr<Cursor<Change>>> Changes(const std::string& id,
-                                                            const std::optional<std::string>& parent) = 0;
-  virtual Expected<std::int64_t> DiffSize(const std::string& id, const std::optional<std::string>& parent) = 0;
-  virtual Expected<std::unique_ptr<ApplyStream>> ApplyDiff(const std::string& id, const ApplyOptions& options) = 0;
-  // A fresh folder in transport format; ReleaseDiffPath removes it (and Cleanup does after a crash).
+  virtual Expected<std::unique_ptr<ByteSource>> Diff(const std::string& id,
+                                                     const DiffOptions& options) = 0;
+  virtual Expected<std::unique_ptr<Cursor<Change>>> Changes(
+      const std::string& id, const std::optional<std::string>& parent) = 0;
+  virtual Expected<std::int64_t> DiffSize(const std::string& id,
+                                          const std::optional<std::string>& parent) = 0;
+  virtual Expected<std::unique_ptr<ApplyStream>> ApplyDiff(const std::string& id,
+                                                           const ApplyOptions& options) = 0;
+  // A fresh folder in transport format; ReleaseDiffPath removes it (and Cleanup does after a
+  // crash).
   virtual Expected<std::string> DiffPath(const std::string& id) = 0;
   virtual wclayer::Status ReleaseDiffPath(const std::string& path) = 0;
   virtual wclayer::Status DiffPathTo(const std::string& id, const std::string& folder) = 0;
@@ -211,11 +222,14 @@ class Driver {
   virtual Expected<std::vector<std::string>> Cleanup() = 0;  // what was done, a line each
 
   virtual Expected<std::vector<LayerSummary>> List() = 0;  // sorted by id
-  virtual Expected<std::unique_ptr<Cursor<EntryInfo>>> Entries(const std::string& id, const std::string& prefix) = 0;
+  virtual Expected<std::unique_ptr<Cursor<EntryInfo>>> Entries(const std::string& id,
+                                                               const std::string& prefix) = 0;
   virtual Expected<EntryDetails> Stat(const std::string& id, const std::string& path) = 0;
-  virtual Expected<std::unique_ptr<ByteSource>> OpenFile(const std::string& id, const std::string& path,
+  virtual Expected<std::unique_ptr<ByteSource>> OpenFile(const std::string& id,
+                                                         const std::string& path,
                                                          const std::string& stream) = 0;
-  virtual Expected<std::vector<Problem>> Verify(const std::vector<std::string>& ids) = 0;  // none: all
+  virtual Expected<std::vector<Problem>> Verify(
+      const std::vector<std::string>& ids) = 0;  // none: all
   virtual Expected<std::vector<Problem>> Lint(const std::string& id) = 0;
 };
 

@@ -10,6 +10,9 @@ namespace wclayer::io {
 
 enum class Compression { kNone = 0, kGzip = 1, kZstd = 2 };
 
+// What the first bytes (4 are enough) of a stream say it is; kNone: neither gzip nor zstd.
+Compression Recognise(Bytes head);
+
 struct DecompressOptions {
   std::uint32_t max_zstd_window_log = 23;  // X5; 27 at most
   std::uint64_t max_output_bytes = 1ull << 44;

@@ -1,0 +1,444 @@
+// ApplyDiff: a tar in, a layer out, all or nothing.
+#include <cerrno>
+
+#include "driver/core.h"
+#include "driver/ids.h"
+#include "io/compression.h"
+#include "io/digest.h"
+#include "io/stage.h"
+#include "layer/importer.h"
+#include "layer/skeleton.h"
+#include "layer/transport.h"
+
+namespace wclayer {
+namespace {
+
+// Up to here a tar is parsed on the caller's thread; beyond it the stage gets a thread of its own.
+constexpr std::uint64_t kThreadThreshold = 1u << 20;
+constexpr std::size_t kHeadBytes = 64u << 10;  // what RecogniseTar looks at
+// Callers that give a digest share one unpack and wait for it however long it takes (S5).
+constexpr std::chrono::milliseconds kShareWait = std::chrono::hours(2);
+
+// Runs the next stage here until it is worth a thread.
+class AdaptiveSink final : public io::ByteSink {
+ public:
+  explicit AdaptiveSink(io::ByteSink& next) : next_(&next) {}
+  wclayer::Status Write(Bytes bytes) override {
+    if (threaded_ == nullptr) {
+      seen_ += bytes.size();
+      if (seen_ < kThreadThreshold) return next_->Write(bytes);
+      threaded_ = std::make_unique<io::ThreadedSink>(*next_);
+    }
+    return threaded_->Write(bytes);
+  }
+  wclayer::Status Finish() override {
+    return threaded_ == nullptr ? next_->Finish() : threaded_->Finish();
+  }
+  void Abandon() { threaded_.reset(); }  // waits for what is under way
+
+ private:
+  io::ByteSink* next_;
+  std::uint64_t seen_ = 0;
+  std::unique_ptr<io::ThreadedSink> threaded_;
+};
+
+// What the plain tar is unpacked into.
+class TarTarget : public io::ByteSink {
+ public:
+  virtual std::uint64_t entries() const = 0;
+  virtual std::int64_t size_bytes() const = 0;
+  virtual std::vector<std::string> warnings() const { return {}; }
+  // After Finish: makes the layer visible. `record` is complete.
+  virtual wclayer::Status Commit(const Record& record) = 0;
+};
+
+// Looks at the first bytes, then lets `choose` say where they and the rest go.
+class RecognisingSink final : public io::ByteSink {
+ public:
+  using Choose = std::function<Expected<std::unique_ptr<TarTarget>>(layer::TarKind)>;
+  explicit RecognisingSink(Choose choose) : choose_(std::move(choose)) {}
+
+  wclayer::Status Write(Bytes bytes) override {
+    if (target_ != nullptr) return Forward(bytes);
+    if (head_.empty() && bytes.size() >= kHeadBytes) return Start(bytes);
+    Append(head_, bytes);
+    if (head_.size() < kHeadBytes) return {};
+    return StartWithHead();
+  }
+  wclayer::Status Finish() override {
+    if (target_ == nullptr) WCLAYER_TRY(StartWithHead());
+    return target_->Finish();
+  }
+  TarTarget* target() { return target_.get(); }
+  std::uint64_t entries() const {
+    return entries_.load(std::memory_order_relaxed);
+  }  // from any thread
+
+ private:
+  wclayer::Status Forward(Bytes bytes) {
+    WCLAYER_TRY(target_->Write(bytes));
+    entries_.store(target_->entries(), std::memory_order_relaxed);
+    return {};
+  }
+  wclayer::Status Start(Bytes bytes) {
+    WCLAYER_ASSIGN(target_, choose_(layer::RecogniseTar(bytes)));
+    return Forward(bytes);
+  }
+  wclayer::Status StartWithHead() {
+    const Buffer head = std::move(head_);
+    head_ = {};
+    return Start(head);
+  }
+
+  Choose choose_;
+  Buffer head_;
+  std::unique_ptr<TarTarget> target_;
+  std::atomic<std::uint64_t> entries_{0};
+};
+
+// An OCI layer tar, streamed into the table.
+class StreamedLayer final : public TarTarget {
+ public:
+  static Expected<std::unique_ptr<TarTarget>> Open(Core& core, const std::string& platform_id,
+                                                   const ParentChain& chain) {
+    std::unique_ptr<StreamedLayer> target(new StreamedLayer(core, chain));
+    WCLAYER_ASSIGN(const Descriptors parents, core.platform().Describe(chain));
+    WCLAYER_ASSIGN(target->import_, TableImport::Begin(core.platform(), platform_id, parents));
+    WCLAYER_ASSIGN(target->folder_, target->import_->Folder());
+    WCLAYER_ASSIGN(target->skeleton_, layer::SkeletonWriter::Create(target->folder_));
+    layer::ImportOptions options;
+    options.strict_tar = core.options().strict_tar;
+    options.base_layer = chain.empty();
+    target->importer_ =
+        std::make_unique<layer::TarImporter>(*target->import_, target->skeleton_.get(), options);
+    return std::unique_ptr<TarTarget>(std::move(target));
+  }
+  wclayer::Status Write(Bytes bytes) override { return importer_->Write(bytes); }
+  wclayer::Status Finish() override {
+    WCLAYER_TRY(importer_->Finish());
+    return skeleton_->Finish();
+  }
+  std::uint64_t entries() const override { return importer_->entries(); }
+  std::int64_t size_bytes() const override { return importer_->summary().size_bytes; }
+  std::vector<std::string> warnings() const override { return importer_->summary().warnings; }
+  wclayer::Status Commit(const Record& record) override {
+    // The layer's folder as it is being built: its chain and its record appear with it.
+    WCLAYER_ASSIGN(const fs::Dir own, fs::Dir::OpenAbsolute(folder_));
+    WCLAYER_ASSIGN(const fs::Dir layer, fs::Dir::OpenAbsolute(folder_.substr(
+                                            0, folder_.size() - LastComponent(folder_).size())));
+    WCLAYER_TRY(
+        layer.ReplaceSmall("layerchain.json", StoreHome::ChainText(chain_), fs::Durability::kNone));
+    WCLAYER_TRY(
+        own.ReplaceSmall("record.json", StoreHome::RecordText(record), fs::Durability::kNone));
+    return import_->End();
+  }
+
+ private:
+  StreamedLayer(Core&, ParentChain chain) : chain_(std::move(chain)) {}
+  ParentChain chain_;
+  std::unique_ptr<TableImport> import_;
+  std::string folder_;
+  std::unique_ptr<layer::SkeletonWriter> skeleton_;
+  std::unique_ptr<layer::TarImporter> importer_;
+};
+
+// A v1.10 transport tar, unpacked into a folder and imported from there.
+class TransportLayer final : public TarTarget {
+ public:
+  static Expected<std::unique_ptr<TarTarget>> Open(Core& core, std::string id, ParentChain chain,
+                                                   bool existed, std::string folder) {
+    std::unique_ptr<TransportLayer> target(
+        new TransportLayer(core, std::move(id), std::move(chain), existed, std::move(folder)));
+    WCLAYER_ASSIGN(target->untar_, layer::FolderUntar::Open(target->folder_));
+    return std::unique_ptr<TarTarget>(std::move(target));
+  }
+  ~TransportLayer() override {
+    untar_.reset();
+    auto gone = core_->ReleaseDiffPath(folder_);
+    (void)gone.has_value();  // Cleanup finds it
+  }
+  wclayer::Status Write(Bytes bytes) override { return untar_->Write(bytes); }
+  wclayer::Status Finish() override { return untar_->Finish(); }
+  std::uint64_t entries() const override { return untar_->entries(); }
+  std::int64_t size_bytes() const override { return untar_->size_bytes(); }
+  wclayer::Status Commit(const Record& record) override {
+    auto made = Import(record);
+    if (!made && !existed_) {
+      auto gone = core_->platform().Destroy(id_);
+      if (!gone) made.error().message += "; and then " + gone.error().ToString();
+    }
+    return made;
+  }
+
+ private:
+  TransportLayer(Core& core, std::string id, ParentChain chain, bool existed, std::string folder)
+      : core_(&core),
+        id_(std::move(id)),
+        chain_(std::move(chain)),
+        existed_(existed),
+        folder_(std::move(folder)) {}
+  wclayer::Status Import(const Record& record) {
+    WCLAYER_ASSIGN(const Descriptors parents, core_->platform().Describe(chain_));
+    if (!existed_)
+      WCLAYER_TRY(core_->platform().Create(id_, chain_.empty() ? "" : chain_.ids.front()));
+    WCLAYER_TRY(core_->platform().Import(id_, folder_, parents));
+    WCLAYER_TRY(core_->home().WriteChain(id_, chain_));
+    return core_->home().dir().ReplaceSmall(
+        id_ + "/.wclayer/record.json", StoreHome::RecordText(record), core_->home().durability());
+  }
+
+  Core* core_;
+  std::string id_;
+  ParentChain chain_;
+  bool existed_;
+  std::string folder_;
+  std::unique_ptr<layer::FolderUntar> untar_;
+};
+
+// windowsdiff of v1.10: the tar goes into the home itself (driver-semantics §1, ApplyDiff).
+class HomeTarget final : public TarTarget {
+ public:
+  static Expected<std::unique_ptr<TarTarget>> Open(const std::string& home) {
+    std::unique_ptr<HomeTarget> target(new HomeTarget);
+    WCLAYER_ASSIGN(target->untar_, layer::FolderUntar::Open(home));
+    return std::unique_ptr<TarTarget>(std::move(target));
+  }
+  wclayer::Status Write(Bytes bytes) override { return untar_->Write(bytes); }
+  wclayer::Status Finish() override { return untar_->Finish(); }
+  std::uint64_t entries() const override { return untar_->entries(); }
+  std::int64_t size_bytes() const override { return untar_->size_bytes(); }
+  wclayer::Status Commit(const Record&) override { return {}; }
+
+ private:
+  std::unique_ptr<layer::FolderUntar> untar_;
+};
+
+// The digest of the plain tar.
+class DiffDigest final : public io::ByteSink {
+ public:
+  explicit DiffDigest(io::ByteSink& next) : next_(&next) {}
+  wclayer::Status Write(Bytes bytes) override {
+    sha_.Update(bytes);
+    bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
+    return next_->Write(bytes);
+  }
+  wclayer::Status Finish() override { return next_->Finish(); }
+  std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+  std::string Digest() { return sha_.FinishText(); }
+
+ private:
+  io::ByteSink* next_;
+  io::Sha256 sha_;
+  std::atomic<std::uint64_t> bytes_{0};
+};
+
+bool Matches(const Record& record, const ApplyOptions& options, const ParentChain& chain) {
+  const bool asked = !options.expected_diff_id.empty() || !options.expected_blob_digest.empty();
+  return asked &&
+         (options.expected_diff_id.empty() || options.expected_diff_id == record.diff_id) &&
+         (options.expected_blob_digest.empty() ||
+          options.expected_blob_digest == record.blob_digest) &&
+         SameId(record.parent, chain.empty() ? "" : chain.ids.front());
+}
+
+}  // namespace
+
+// One ApplyDiff under way. Stages, in order: blob digest | inflate || diffID || parse and write,
+// where || is a thread's border once the tar is large.
+class LayerFill final : public ApplyStream {
+ public:
+  static Expected<std::unique_ptr<ApplyStream>> Open(Core& core, const std::string& id,
+                                                     const ApplyOptions& options);
+  ~LayerFill() override {
+    to_digest_.Abandon();
+    to_target_.Abandon();
+  }
+
+  wclayer::Status Write(Bytes bytes) override {
+    if (already_) return {};
+    if (failed_) return *failed_;
+    if (cancelled()) return Fail(Error(Errc::kCancelled, "cancelled by the caller"));
+    if (bytes.empty()) return {};
+    // A plain tar is its own blob: one digest serves for both.
+    if (blob_bytes_ == 0)
+      plain_ = bytes.size() >= 4 && io::Recognise(bytes) == io::Compression::kNone;
+    if (!plain_) blob_sha_.Update(bytes);
+    blob_bytes_ += bytes.size();
+    if (auto written = inflate_.Write(bytes); !written) return Fail(std::move(written).error());
+    return {};
+  }
+
+  Expected<ApplyResult> Finish() override {
+    if (already_) return *already_;
+    if (failed_) return *failed_;
+    if (cancelled()) return Fail(Error(Errc::kCancelled, "cancelled by the caller"));
+    auto result = Commit();
+    if (!result) return Fail(std::move(result).error());
+    return result;
+  }
+
+  bool already_there() const override { return already_.has_value(); }
+  Progress progress() const override { return {tar_digest_.bytes(), target_.entries()}; }
+
+ private:
+  LayerFill(Core& core, std::string id, ApplyOptions options)
+      : core_(&core),
+        id_(std::move(id)),
+        options_(std::move(options)),
+        target_([this](layer::TarKind kind) { return Choose(kind); }),
+        to_target_(target_),
+        tar_digest_(to_target_),
+        to_digest_(tar_digest_),
+        inflate_(to_digest_, {.max_zstd_window_log = core.options().max_zstd_window_log}) {}
+
+  Expected<std::unique_ptr<TarTarget>> Choose(layer::TarKind kind) {
+    if (core_->options().flavour == Flavour::kDiff) return HomeTarget::Open(core_->home().path());
+    if (kind == layer::TarKind::kTransport || !core_->platform().streams_import()) {
+      format_ = "transport";
+      WCLAYER_ASSIGN(std::string folder, core_->TemporaryFolder(id_));
+      return TransportLayer::Open(*core_, id_, chain_, existed_, std::move(folder));
+    }
+    return StreamedLayer::Open(*core_, id_, chain_);
+  }
+
+  Expected<ApplyResult> Commit() {
+    WCLAYER_TRY(inflate_.Finish());
+    ApplyResult result;
+    result.diff_id = tar_digest_.Digest();
+    result.blob_digest = plain_ ? result.diff_id : blob_sha_.FinishText();
+    result.blob_bytes = blob_bytes_;
+    result.tar_bytes = tar_digest_.bytes();
+    if (!options_.expected_blob_digest.empty() &&
+        options_.expected_blob_digest != result.blob_digest) {
+      return Error(Errc::kDigestMismatch, "the blob is " + result.blob_digest + ", expected was " +
+                                              options_.expected_blob_digest);
+    }
+    if (!options_.expected_diff_id.empty() && options_.expected_diff_id != result.diff_id) {
+      return Error(Errc::kDigestMismatch, "the diffID is " + result.diff_id + ", expected was " +
+                                              options_.expected_diff_id);
+    }
+    TarTarget& target = *target_.target();
+    result.size_bytes = target.size_bytes();
+    result.warnings = target.warnings();
+    Record record;
+    record.diff_id = result.diff_id;
+    record.blob_digest = result.blob_digest;
+    record.parent = chain_.empty() ? "" : chain_.ids.front();
+    record.format = format_;
+    record.size_bytes = result.size_bytes;
+    record.tar_bytes = result.tar_bytes;
+    record.blob_bytes = result.blob_bytes;
+    record.entries = target.entries();
+    WCLAYER_TRY(target.Commit(record));
+    locks_.clear();
+    return result;
+  }
+
+  Error Fail(Error error) {
+    failed_ = std::move(error).In("ApplyDiff").Of(id_);
+    return *failed_;
+  }
+
+  Core* core_;
+  std::string id_;
+  ApplyOptions options_;
+  ParentChain chain_;
+  bool existed_ = false;
+  std::string format_ = "oci";
+  std::vector<fs::FileLock> locks_;
+  std::optional<ApplyResult> already_;
+  std::optional<Error> failed_;
+  io::Sha256 blob_sha_;
+  std::uint64_t blob_bytes_ = 0;
+  bool plain_ = false;
+  RecognisingSink target_;
+  AdaptiveSink to_target_;
+  DiffDigest tar_digest_;
+  AdaptiveSink to_digest_;
+  io::Decompressor inflate_;
+};
+
+Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::string& id,
+                                                       const ApplyOptions& options) {
+  WCLAYER_TRY(CheckId(id));
+  if (!options.expected_diff_id.empty()) WCLAYER_TRY(io::CheckDigestText(options.expected_diff_id));
+  if (!options.expected_blob_digest.empty())
+    WCLAYER_TRY(io::CheckDigestText(options.expected_blob_digest));
+  const bool asked = !options.expected_diff_id.empty() || !options.expected_blob_digest.empty();
+
+  std::unique_ptr<LayerFill> fill(new LayerFill(core, id, options));
+  if (core.options().flavour == Flavour::kDiff)
+    return std::unique_ptr<ApplyStream>(std::move(fill));
+  if (core.mounts_.BeingRead(id))
+    return Error(Errc::kLayerBusy, "a Diff of it is being read; close that first");
+  {
+    WCLAYER_ASSIGN(auto lock,
+                   core.home_.LockLayer(id, fs::LockMode::kExclusive,
+                                        asked ? std::optional(kShareWait) : std::nullopt));
+    fill->locks_.push_back(std::move(lock));
+  }
+  WCLAYER_ASSIGN(const std::optional<Core::Found> found, core.FindIfAny(id));
+  std::optional<ParentChain> recorded;
+  if (found) {
+    WCLAYER_ASSIGN(recorded, core.home_.ReadChain(found->id));
+    fill->id_ = found->id;
+    fill->existed_ = true;
+  }
+  if (options.parent) {
+    WCLAYER_ASSIGN(fill->chain_, core.ChainBelow(*options.parent));
+  } else if (recorded) {
+    fill->chain_ = *recorded;
+  }
+  if (found) {
+    if (found->damaged()) {
+      return Error(Errc::kLayerDamaged,
+                   "it exists and is damaged; remove it, or repair it from a blob");
+    }
+    if (found->writable()) return Error(Errc::kLayerExists, "a writable layer of this id exists");
+    if (found->committed()) {
+      WCLAYER_ASSIGN(const std::optional<Record> record, core.home_.ReadRecord(found->id));
+      if (!record || !Matches(*record, options, fill->chain_)) {
+        return Error(Errc::kLayerExists, "the layer is filled already");
+      }
+      ApplyResult result;
+      result.size_bytes = record->size_bytes;
+      result.diff_id = record->diff_id;
+      result.blob_digest = record->blob_digest;
+      result.blob_bytes = record->blob_bytes;
+      result.tar_bytes = record->tar_bytes;
+      result.already_there = true;
+      fill->already_ = std::move(result);
+      fill->locks_.clear();
+      return std::unique_ptr<ApplyStream>(std::move(fill));
+    }
+    if (recorded->ids != fill->chain_.ids) {
+      return Error(Errc::kInvalidArgument,
+                   "it was created on '" +
+                       (recorded->empty() ? std::string() : recorded->ids.front()) + "', not on '" +
+                       (fill->chain_.empty() ? std::string() : fill->chain_.ids.front()) + "'");
+    }
+    WCLAYER_ASSIGN(const std::int64_t count, core.mounts_.Count(found->platform));
+    if (count != 0) return Error(Errc::kLayerBusy, "it is mounted; put it first");
+    WCLAYER_ASSIGN(const std::vector<std::string> children, core.ChildrenOf(found->id));
+    if (!children.empty()) {
+      return Error(Errc::kLayerBusy,
+                   "it is the parent of '" + children.front() + "' and cannot be filled any more");
+    }
+  }
+  WCLAYER_ASSIGN(auto ancestors, core.home_.LockChain(fill->chain_));
+  for (auto& lock : ancestors) fill->locks_.push_back(std::move(lock));
+  for (const std::string& ancestor : fill->chain_.ids) {
+    WCLAYER_ASSIGN(const bool there, core.platform_.Exists(ancestor));
+    if (!there) return Error(Errc::kParentNotFound, "the parent '" + ancestor + "' does not exist");
+  }
+  return std::unique_ptr<ApplyStream>(std::move(fill));
+}
+
+Expected<std::unique_ptr<ApplyStream>> Core::ApplyDiff(const std::string& id,
+                                                       const ApplyOptions& options) {
+  auto fill = LayerFill::Open(*this, id, options);
+  if (!fill) return std::move(fill).error().In("ApplyDiff").Of(id);
+  return fill;
+}
+
+}  // namespace wclayer

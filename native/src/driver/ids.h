@@ -1,0 +1,21 @@
+// Layer ids (store §1).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/expected.h"
+
+namespace wclayer {
+
+// 1–128 characters [A-Za-z0-9][A-Za-z0-9._-]*, not ending in '.' or "-removing", no DOS device
+// name.
+Status CheckId(std::string_view id);
+std::string LowerAscii(std::string_view text);
+// Ids are compared without case.
+bool SameId(std::string_view a, std::string_view b);
+bool EndsWith(std::string_view text, std::string_view end);
+// The last component of a path with either separator.
+std::string_view LastComponent(std::string_view path);
+
+}  // namespace wclayer

@@ -1,0 +1,445 @@
+// Looking inside a layer without mounting it: ls, stat, cat, verify, lint.
+#include <deque>
+
+#include "backup/ea.h"
+#include "backup/reparse.h"
+#include "backup/security.h"
+#include "backup/stream.h"
+#include "base/upcase.h"
+#include "base/utf16.h"
+#include "driver/core.h"
+#include "driver/ids.h"
+#include "io/digest.h"
+#include "layer/skeleton.h"
+
+namespace wclayer {
+namespace {
+
+constexpr std::size_t kChunkBytes = 256u << 10;
+
+Error NoEntry(const std::string& path) {
+  return Error(Errc::kInvalidArgument, "the layer holds no such entry").At(path);
+}
+
+// Collects what a backup stream tells beside the main data.
+class Metadata final : public backup::Sink {
+ public:
+  wclayer::Status OnStream(const backup::StreamHeader& header, std::uint64_t) override {
+    id_ = header.id;
+    data_.clear();
+    if (id_ == backup::StreamId::kData) {
+      reached_data_ = true;
+      sparse_ = (header.attributes & backup::kAttributeSparse) != 0;
+    }
+    if (id_ == backup::StreamId::kSparseBlock) sparse_ = true;
+    if (id_ == backup::StreamId::kAlternateData) {
+      WCLAYER_ASSIGN(const std::u16string plain, backup::PlainStreamName(header.name));
+      streams_.emplace_back(ToUtf8(plain), header.size);
+    }
+    return {};
+  }
+  wclayer::Status OnData(Bytes bytes) override {
+    const bool wanted = id_ == backup::StreamId::kSecurity || id_ == backup::StreamId::kEaData ||
+                        id_ == backup::StreamId::kReparse || id_ == backup::StreamId::kObjectId;
+    if (wanted) Append(data_, bytes);
+    return {};
+  }
+  wclayer::Status OnStreamEnd() override {
+    if (id_ == backup::StreamId::kSecurity) security_ = std::move(data_);
+    if (id_ == backup::StreamId::kEaData) eas_ = std::move(data_);
+    if (id_ == backup::StreamId::kReparse) reparse_ = std::move(data_);
+    if (id_ == backup::StreamId::kObjectId) object_id_ = std::move(data_);
+    data_ = {};
+    return {};
+  }
+
+  backup::StreamId id_{};
+  Buffer data_;
+  Buffer security_, eas_, reparse_, object_id_;
+  std::vector<std::pair<std::string, std::uint64_t>> streams_;
+  bool reached_data_ = false;
+  bool sparse_ = false;
+};
+
+// Reads the current item's stream; with `head_only` stops where the main data begins.
+wclayer::Status ReadMetadata(TableExport& source, Metadata& metadata, bool head_only) {
+  backup::Decoder decoder(metadata);
+  Buffer chunk(head_only ? 4096 : kChunkBytes);
+  for (;;) {
+    WCLAYER_ASSIGN(const std::size_t count, source.Read(chunk));
+    if (count == 0) return decoder.Finish();
+    WCLAYER_TRY(decoder.Write(Bytes(chunk).first(count)));
+    if (head_only && metadata.reached_data_) return {};
+  }
+}
+
+char KindOf(const layer::Item& item) {
+  if (item.deleted) return 'w';
+  if (!item.link_target.empty()) return 'h';
+  if (item.reparse_tag == backup::kTagMountPoint) return 'j';
+  if (item.reparse_tag == backup::kTagSymlink) return 'l';
+  if (item.reparse_tag != 0) return 'r';
+  return item.directory() ? 'd' : 'f';
+}
+
+Expected<EntryInfo> Describe(const layer::Item& item, Bytes reparse) {
+  EntryInfo info;
+  info.path = item.path;
+  info.kind = KindOf(item);
+  info.size_bytes = item.size;
+  info.attributes = item.attributes;
+  info.write_time = item.times[layer::kWrite];
+  info.target = item.link_target;
+  if (!reparse.empty()) {
+    WCLAYER_ASSIGN(const backup::ReparsePoint point, backup::ParseReparse(reparse));
+    info.target = ToUtf8(point.target);
+  }
+  return info;
+}
+
+bool SamePath(std::string_view a, std::string_view b) {
+  return UpcaseUtf8(a) == UpcaseUtf8(b);
+}
+
+// Moves an export to the entry `path`.
+wclayer::Status Locate(TableExport& source, bool can_seek, const std::string& path,
+                       layer::Item& item) {
+  if (can_seek) {
+    auto status = source.SeekPath(path, item);
+    if (!status && (status.error().hresult == vmcompute::kFileNotFound ||
+                    status.error().hresult == vmcompute::kPathNotFound)) {
+      return NoEntry(path);
+    }
+    return status;
+  }
+  for (;;) {
+    WCLAYER_ASSIGN(const bool more, source.Next(item));
+    if (!more) return NoEntry(path);
+    if (SamePath(item.path, path)) return {};
+  }
+}
+
+class EntryList final : public Cursor<EntryInfo> {
+ public:
+  EntryList(std::unique_ptr<LayerRead> read, std::unique_ptr<TableExport> source,
+            std::string prefix)
+      : read_(std::move(read)), source_(std::move(source)), prefix_(UpcaseUtf8(prefix)) {}
+
+  Expected<bool> Next(EntryInfo& info) override {
+    layer::Item item;
+    for (;;) {
+      WCLAYER_ASSIGN(const bool more, source_->Next(item));
+      if (!more) {
+        if (!prefix_.empty() && !found_) return NoEntry(prefix_);
+        return false;
+      }
+      if (!Wanted(item.path)) continue;
+      found_ = true;
+      Metadata metadata;
+      if (item.reparse_tag != 0) WCLAYER_TRY(ReadMetadata(*source_, metadata, true));
+      WCLAYER_ASSIGN(info, Describe(item, metadata.reparse_));
+      return true;
+    }
+  }
+
+ private:
+  bool Wanted(const std::string& path) const {
+    if (prefix_.empty()) return true;
+    const std::string upper = UpcaseUtf8(path);
+    return upper.starts_with(prefix_) &&
+           (upper.size() == prefix_.size() || upper[prefix_.size()] == '/');
+  }
+
+  std::unique_ptr<LayerRead> read_;
+  std::unique_ptr<TableExport> source_;
+  std::string prefix_;
+  bool found_ = false;
+};
+
+// One stream of one file, holes as zeros.
+class FileSource final : public ByteSource, private backup::Sink {
+ public:
+  FileSource(std::unique_ptr<LayerRead> read, std::unique_ptr<TableExport> source,
+             std::u16string stream, std::uint64_t size)
+      : read_(std::move(read)),
+        source_(std::move(source)),
+        stream_(std::move(stream)),
+        size_(size),
+        decoder_(*this) {}
+
+  // Reads up to where the wanted stream is known to exist.
+  wclayer::Status Start(const std::string& path, const std::string& stream) {
+    while (!seen_ && !ended_) WCLAYER_TRY(ReadMore());
+    if (!stream.empty() && !seen_) {
+      return Error(Errc::kInvalidArgument, "the entry has no stream '" + stream + "'").At(path);
+    }
+    return {};
+  }
+
+  Expected<std::size_t> Read(MutableBytes buffer) override {
+    while (pending_.empty() && !ended_) {
+      if (cancelled()) return Error(Errc::kCancelled, "cancelled by the caller");
+      WCLAYER_TRY(ReadMore());
+    }
+    if (pending_.empty()) return std::size_t{0};
+    Piece& piece = pending_.front();
+    const std::uint64_t left = piece.zeros != 0 ? piece.zeros : piece.bytes.size() - piece.at;
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer.size()));
+    if (piece.zeros != 0) {
+      std::fill_n(buffer.begin(), count, std::byte{0});
+      piece.zeros -= count;
+    } else {
+      std::copy_n(piece.bytes.begin() + static_cast<std::ptrdiff_t>(piece.at), count,
+                  buffer.begin());
+      piece.at += count;
+    }
+    if (count == left) pending_.pop_front();
+    return count;
+  }
+
+ private:
+  struct Piece {
+    std::uint64_t zeros = 0;
+    Buffer bytes;
+    std::size_t at = 0;
+  };
+
+  wclayer::Status ReadMore() {
+    chunk_.resize(kChunkBytes);
+    WCLAYER_ASSIGN(const std::size_t count, source_->Read(chunk_));
+    if (count != 0) return decoder_.Write(Bytes(chunk_).first(count));
+    WCLAYER_TRY(decoder_.Finish());
+    ended_ = true;
+    if (stream_.empty()) Zeros(size_);
+    return {};
+  }
+  void Zeros(std::uint64_t until) {
+    if (until > position_) pending_.push_back({until - position_, {}, 0});
+    position_ = std::max(position_, until);
+  }
+
+  wclayer::Status OnStream(const backup::StreamHeader& header,
+                           std::uint64_t sparse_offset) override {
+    if (header.id == backup::StreamId::kSparseBlock) {
+      if (wanted_) Zeros(sparse_offset);
+      return {};
+    }
+    wanted_ = stream_.empty() ? header.id == backup::StreamId::kData
+                              : header.id == backup::StreamId::kAlternateData &&
+                                    EqualNoCase(header.name, stream_);
+    seen_ = seen_ || wanted_;
+    return {};
+  }
+  wclayer::Status OnData(Bytes bytes) override {
+    if (!wanted_) return {};
+    pending_.push_back({0, Buffer(bytes.begin(), bytes.end()), 0});
+    position_ += bytes.size();
+    return {};
+  }
+  wclayer::Status OnStreamEnd() override { return {}; }
+
+  std::unique_ptr<LayerRead> read_;
+  std::unique_ptr<TableExport> source_;
+  std::u16string stream_;  // empty: the main data
+  std::uint64_t size_;
+  backup::Decoder decoder_;
+  Buffer chunk_;
+  std::deque<Piece> pending_;
+  std::uint64_t position_ = 0;
+  bool wanted_ = false;
+  bool seen_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+Expected<std::unique_ptr<Cursor<EntryInfo>>> Core::Entries(const std::string& id,
+                                                           const std::string& prefix) {
+  const auto open = [&]() -> Expected<std::unique_ptr<Cursor<EntryInfo>>> {
+    WCLAYER_ASSIGN(const Found found, Find(id));
+    WCLAYER_ASSIGN(const ParentChain chain, home_.ReadChain(found.id));
+    WCLAYER_ASSIGN(auto read, LayerRead::Open(*this, found, chain));
+    WCLAYER_ASSIGN(auto source, TableExport::Begin(platform_, found.platform, read->against()));
+    return std::unique_ptr<Cursor<EntryInfo>>(
+        std::make_unique<EntryList>(std::move(read), std::move(source), prefix));
+  };
+  auto cursor = open();
+  if (!cursor) return std::move(cursor).error().In("Entries").Of(id);
+  return cursor;
+}
+
+Expected<EntryDetails> Core::Stat(const std::string& id, const std::string& path) {
+  const auto look = [&]() -> Expected<EntryDetails> {
+    WCLAYER_ASSIGN(const Found found, Find(id));
+    WCLAYER_ASSIGN(const ParentChain chain, home_.ReadChain(found.id));
+    WCLAYER_ASSIGN(const auto read, LayerRead::Open(*this, found, chain));
+    WCLAYER_ASSIGN(const auto source,
+                   TableExport::Begin(platform_, found.platform, read->against()));
+    layer::Item item;
+    WCLAYER_TRY(Locate(*source, found.committed(), path, item));
+    const layer::Item named = item;
+    if (!item.link_target.empty())
+      WCLAYER_TRY(Locate(*source, found.committed(), named.link_target, item));
+    Metadata metadata;
+    if (!named.deleted) WCLAYER_TRY(ReadMetadata(*source, metadata, false));
+    EntryDetails details;
+    WCLAYER_ASSIGN(details.info, Describe(named, metadata.reparse_));
+    details.info.size_bytes = item.size;
+    std::copy(std::begin(item.times), std::end(item.times), details.times);
+    details.time_absent = item.time_absent;
+    std::copy(std::begin(item.time_remainder), std::end(item.time_remainder),
+              details.time_remainder);
+    if (!metadata.security_.empty()) {
+      WCLAYER_ASSIGN(details.sddl, backup::ToSddl(metadata.security_));
+    }
+    if (!metadata.eas_.empty()) {
+      WCLAYER_ASSIGN(auto eas, backup::ParseEas(metadata.eas_));
+      for (auto& ea : eas) details.eas.emplace_back(std::move(ea.name), std::move(ea.value));
+    }
+    details.security = std::move(metadata.security_);
+    details.reparse_tag = item.reparse_tag;
+    details.reparse = std::move(metadata.reparse_);
+    details.streams = std::move(metadata.streams_);
+    details.object_id = std::move(metadata.object_id_);
+    details.sparse = metadata.sparse_;
+    return details;
+  };
+  auto details = look();
+  if (!details) return std::move(details).error().In("Stat").Of(id);
+  return details;
+}
+
+Expected<std::unique_ptr<ByteSource>> Core::OpenFile(const std::string& id, const std::string& path,
+                                                     const std::string& stream) {
+  const auto open = [&]() -> Expected<std::unique_ptr<ByteSource>> {
+    WCLAYER_ASSIGN(const Found found, Find(id));
+    WCLAYER_ASSIGN(const ParentChain chain, home_.ReadChain(found.id));
+    WCLAYER_ASSIGN(auto read, LayerRead::Open(*this, found, chain));
+    WCLAYER_ASSIGN(auto source, TableExport::Begin(platform_, found.platform, read->against()));
+    layer::Item item;
+    WCLAYER_TRY(Locate(*source, found.committed(), path, item));
+    if (!item.link_target.empty()) {
+      const std::string target = item.link_target;
+      WCLAYER_TRY(Locate(*source, found.committed(), target, item));
+    }
+    if (item.deleted) return Error(Errc::kInvalidArgument, "the layer deletes this path").At(path);
+    if (item.directory() && stream.empty())
+      return Error(Errc::kInvalidArgument, "a folder has no data").At(path);
+    WCLAYER_ASSIGN(std::u16string name, ToUtf16(stream));
+    if (!name.empty()) name = backup::StreamName(name);
+    auto file = std::make_unique<FileSource>(std::move(read), std::move(source), std::move(name),
+                                             item.size);
+    WCLAYER_TRY(file->Start(path, stream));
+    return std::unique_ptr<ByteSource>(std::move(file));
+  };
+  auto source = open();
+  if (!source) return std::move(source).error().In("OpenFile").Of(id);
+  return source;
+}
+
+Expected<std::vector<Problem>> Core::Lint(const std::string& id) {
+  const auto look = [&]() -> Expected<std::vector<Problem>> {
+    WCLAYER_ASSIGN(const Found found, Find(id));
+    WCLAYER_ASSIGN(const ParentChain chain, home_.ReadChain(found.id));
+    WCLAYER_ASSIGN(const auto read, LayerRead::Open(*this, found, chain));
+    WCLAYER_ASSIGN(const auto source,
+                   TableExport::Begin(platform_, found.platform, read->against()));
+    std::vector<Problem> problems;
+    layer::Item item;
+    for (;;) {
+      WCLAYER_ASSIGN(const bool more, source->Next(item));
+      if (!more) return problems;
+      // The roots and the hives of the reference exporter carry no descriptors either
+      // (layer-formats §a.3).
+      const bool below =
+          item.path.starts_with("Files/") || item.path.starts_with("UtilityVM/Files/");
+      if (!below || item.deleted || !item.link_target.empty()) continue;
+      if (item.attributes == 0) {
+        problems.push_back(
+            {id, item.path, "no file attributes (MSWINDOWS.fileattr): Windows needs at least one"});
+      }
+      Metadata metadata;
+      WCLAYER_TRY(ReadMetadata(*source, metadata, true));
+      if (metadata.security_.empty()) {
+        problems.push_back(
+            {id, item.path,
+             "no security descriptor (MSWINDOWS.rawsd): containers get 'access denied'"});
+      }
+    }
+  };
+  auto problems = look();
+  if (!problems) return std::move(problems).error().In("Lint").Of(id);
+  return problems;
+}
+
+Expected<std::vector<Problem>> Core::Verify(const std::vector<std::string>& ids) {
+  std::vector<std::string> all = ids;
+  std::vector<Problem> problems;
+  if (ids.empty()) {
+    WCLAYER_ASSIGN(all, home_.LayerIds());
+    WCLAYER_ASSIGN(const std::vector<fs::Listed> folder, home_.dir().List());
+    for (const fs::Listed& item : folder) {
+      if (EndsWith(item.name, "-removing"))
+        problems.push_back({item.name, "", "a removal that was interrupted; run cleanup"});
+    }
+  }
+  for (const std::string& id : all) {
+    WCLAYER_ASSIGN(const Found found, Find(id));
+    const auto add = [&](const std::string& path, const std::string& what) {
+      problems.push_back({found.id, path, what});
+    };
+    auto chain = home_.ReadChain(found.id);
+    if (!chain) {
+      add("", chain.error().message);
+      continue;
+    }
+    for (const std::string& parent : chain->ids) {
+      WCLAYER_ASSIGN(const bool there, platform_.Exists(parent));
+      if (!there) add("", "its ancestor '" + parent + "' is missing");
+    }
+    auto record = home_.ReadRecord(found.id);
+    if (!record) add("", record.error().message);
+    WCLAYER_ASSIGN(auto lock, home_.LockLayer(found.id, fs::LockMode::kShared));
+    const std::size_t before = problems.size();
+    if (platform_.extensions() != nullptr && platform_.extensions()->VerifyLayer != nullptr &&
+        found.platform == found.id) {
+      struct Report {
+        std::vector<Problem>* problems;
+        const std::string* id;
+      } report{&problems, &found.id};
+      WCLAYER_TRY(platform_.Check(platform_.extensions()->VerifyLayer(
+                                      platform_.info(), WideText(found.platform).c_str(), &report,
+                                      [](void* user, const char* path, const char* problem) {
+                                        auto* to = static_cast<Report*>(user);
+                                        to->problems->push_back({*to->id, path, problem});
+                                      }),
+                                  "VerifyLayer", found.id));
+    } else if (found.damaged()) {
+      add("", "damaged");
+    }
+    if (!record || !record->has_value() || problems.size() != before || found.writable()) continue;
+    // The record's promise: the same tar as was applied.
+    auto replay = Diff(found.id, {});
+    if (!replay) {
+      add(replay.error().path, replay.error().message);
+      continue;
+    }
+    Buffer slab(1u << 20);
+    for (;;) {
+      auto count = (*replay)->Read(slab);
+      if (!count) {
+        add(count.error().path, count.error().message);
+        break;
+      }
+      if (*count != 0) continue;
+      const std::string diff_id = (*replay)->Result().diff_id;
+      if ((*record)->format == "oci" && diff_id != (*record)->diff_id) {
+        add("", "its tar is " + diff_id + ", the record says " + (*record)->diff_id);
+      }
+      break;
+    }
+  }
+  return problems;
+}
+
+}  // namespace wclayer

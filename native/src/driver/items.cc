@@ -1,0 +1,239 @@
+#include "driver/items.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/utf16.h"
+
+namespace wclayer {
+
+using vmcompute::FileBasicInfo;
+using vmcompute::Hresult;
+
+void ToTableName(std::string_view path, std::u16string& name) {
+  name.clear();
+  name.push_back(u'\\');
+  const bool ascii = std::all_of(path.begin(), path.end(),
+                                 [](char c) { return static_cast<signed char>(c) >= 0; });
+  if (ascii) {
+    for (const char c : path) name.push_back(static_cast<char16_t>(c));
+  } else {
+    name += WideText(path);
+  }
+  std::replace(name.begin(), name.end(), u'/', u'\\');
+}
+
+std::string FromTableName(std::u16string_view name) {
+  if (!name.empty() && name.front() == u'\\') name.remove_prefix(1);
+  std::string path = ToUtf8(name);
+  std::replace(path.begin(), path.end(), '\\', '/');
+  return path;
+}
+
+Expected<std::unique_ptr<TableImport>> TableImport::Begin(const Platform& platform,
+                                                          const std::string& id,
+                                                          const Descriptors& parents) {
+  std::unique_ptr<TableImport> import(new TableImport(platform, id));
+  WCLAYER_TRY(platform.Check(
+      platform.table().ImportLayerBegin(platform.info(), WideText(id).c_str(), parents.data(),
+                                        parents.size(), &import->context_),
+      "vmcompute!ImportLayerBegin", id));
+  return import;
+}
+
+TableImport::~TableImport() {
+  if (context_ == nullptr) return;
+  if (platform_->extensions() != nullptr) {
+    platform_->extensions()->ImportLayerAbort(context_);
+  } else {
+    platform_->table().ImportLayerEnd(
+        context_);  // its failure is the point: what is there is incomplete
+  }
+}
+
+Expected<std::uint64_t> TableImport::Begin(const layer::Item& item) {
+  ToTableName(item.path, name_);
+  FileBasicInfo info;
+  info.creation_time = item.times[layer::kCreation];
+  info.last_access_time = item.times[layer::kAccess];
+  info.last_write_time = item.times[layer::kWrite];
+  info.change_time = item.times[layer::kChange];
+  info.attributes = item.attributes;
+  const FileBasicInfo* given = item.deleted ? nullptr : &info;
+
+  if (platform_->extensions() == nullptr) {
+    if (!item.link_target.empty()) {
+      return Error(Errc::kUnsupported, "hard links cannot be imported by streaming on this backend")
+          .At(item.path);
+    }
+    WCLAYER_TRY(platform_->Check(platform_->table().ImportLayerNext(context_, name_.c_str(), given),
+                                 "vmcompute!ImportLayerNext", id_));
+    return count_++;
+  }
+  vmcompute::EntryExtra extra;
+  extra.time_absent = item.time_absent;
+  std::copy(std::begin(item.time_remainder), std::end(item.time_remainder), extra.time_remainder);
+  extra.opaque = item.opaque;
+  if (!item.link_target.empty()) {
+    ToTableName(item.link_target, target_);
+    extra.link_target = target_.c_str();
+  }
+  std::uint64_t ordinal = 0;
+  const Hresult hr =
+      platform_->extensions()->ImportLayerEntry(context_, name_.c_str(), given, &extra, &ordinal);
+  if (auto status = platform_->Check(hr, "ImportLayerEntry", id_); !status) {
+    return std::move(status).error().At(item.path);
+  }
+  return ordinal;
+}
+
+Status TableImport::Write(Bytes stream) {
+  while (!stream.empty()) {
+    const std::size_t piece =
+        std::min<std::size_t>(stream.size(), std::numeric_limits<std::uint32_t>::max());
+    WCLAYER_TRY(platform_->Check(platform_->table().ImportLayerWrite(
+                                     context_, reinterpret_cast<const std::uint8_t*>(stream.data()),
+                                     static_cast<std::uint32_t>(piece)),
+                                 "vmcompute!ImportLayerWrite", id_));
+    stream = stream.subspan(piece);
+  }
+  return {};
+}
+
+Expected<std::size_t> TableImport::ReadBack(std::uint64_t ordinal, std::uint32_t stream,
+                                            std::uint64_t offset, MutableBytes buffer) {
+  if (platform_->extensions() == nullptr) {
+    return Error(Errc::kUnsupported, "this backend cannot read back what is being imported");
+  }
+  std::uint32_t read = 0;
+  const auto length = static_cast<std::uint32_t>(
+      std::min<std::size_t>(buffer.size(), std::numeric_limits<std::uint32_t>::max()));
+  WCLAYER_TRY(platform_->Check(platform_->extensions()->ImportLayerReadBack(
+                                   context_, ordinal, stream, offset,
+                                   reinterpret_cast<std::uint8_t*>(buffer.data()), length, &read),
+                               "ImportLayerReadBack", id_));
+  return static_cast<std::size_t>(read);
+}
+
+Expected<std::string> TableImport::Folder() {
+  vmcompute::Utf16 folder = nullptr;
+  WCLAYER_TRY(platform_->Check(platform_->extensions()->ImportLayerFolder(context_, &folder),
+                               "ImportLayerFolder", id_));
+  return ToUtf8(folder);
+}
+
+Status TableImport::End() {
+  void* context = std::exchange(context_, nullptr);
+  return platform_->Check(platform_->table().ImportLayerEnd(context), "vmcompute!ImportLayerEnd",
+                          id_);
+}
+
+Expected<std::unique_ptr<TableExport>> TableExport::Begin(const Platform& platform,
+                                                          const std::string& id,
+                                                          const Descriptors& against) {
+  std::unique_ptr<TableExport> source(new TableExport(platform, id));
+  WCLAYER_TRY(platform.Check(
+      platform.table().ExportLayerBegin(platform.info(), WideText(id).c_str(), against.data(),
+                                        against.size(), &source->context_),
+      "vmcompute!ExportLayerBegin", id));
+  return source;
+}
+
+TableExport::~TableExport() {
+  if (context_ == nullptr) return;
+  if (platform_->extensions() != nullptr) {
+    platform_->extensions()->ExportLayerAbort(context_);
+  } else {
+    platform_->table().ExportLayerEnd(context_);  // complains about what was left unread
+  }
+}
+
+Status TableExport::Fill(layer::Item& item, std::u16string_view name, const FileBasicInfo& info,
+                         std::int64_t size, bool deleted) {
+  item.path = FromTableName(name);
+  item.deleted = deleted;
+  item.opaque = false;
+  item.link_target.clear();
+  item.times[layer::kCreation] = info.creation_time;
+  item.times[layer::kAccess] = info.last_access_time;
+  item.times[layer::kWrite] = info.last_write_time;
+  item.times[layer::kChange] = info.change_time;
+  item.attributes = info.attributes;
+  item.size = size < 0 ? 0 : static_cast<std::uint64_t>(size);
+  item.time_absent = 0;
+  item.has_data_stream = true;
+  item.reparse_tag = 0;
+  current_ = item.path;
+  if (platform_->extensions() == nullptr) return {};
+  description_ = {};
+  WCLAYER_TRY(
+      platform_->Check(platform_->extensions()->ExportLayerDescribe(context_, &description_),
+                       "ExportLayerDescribe", id_));
+  const vmcompute::EntryExtra& extra = description_.extra;
+  item.opaque = extra.opaque;
+  item.time_absent = extra.time_absent;
+  std::copy(std::begin(extra.time_remainder), std::end(extra.time_remainder), item.time_remainder);
+  if (extra.link_target != nullptr) item.link_target = FromTableName(extra.link_target);
+  item.has_data_stream = description_.has_data_stream;
+  item.reparse_tag = description_.reparse_tag;
+  item.ordinal = description_.ordinal;
+  return {};
+}
+
+Expected<bool> TableExport::Next(layer::Item& item) {
+  char16_t* name = nullptr;
+  FileBasicInfo info;
+  std::int64_t size = 0;
+  std::uint32_t deleted = 0;
+  const Hresult hr = platform_->table().ExportLayerNext(context_, &name, &info, &size, &deleted);
+  if (hr == vmcompute::kNoMoreFiles) return false;
+  WCLAYER_TRY(platform_->Check(hr, "vmcompute!ExportLayerNext", id_));
+  const std::u16string owned(name);
+  platform_->table().FreeString(name);
+  WCLAYER_TRY(Fill(item, owned, info, size, deleted != 0));
+  return true;
+}
+
+Expected<std::size_t> TableExport::Read(MutableBytes buffer) {
+  std::uint32_t read = 0;
+  const auto length = static_cast<std::uint32_t>(
+      std::min<std::size_t>(buffer.size(), std::numeric_limits<std::uint32_t>::max()));
+  const Hresult hr = platform_->table().ExportLayerRead(
+      context_, reinterpret_cast<std::uint8_t*>(buffer.data()), length, &read);
+  if (auto status = platform_->Check(hr, "vmcompute!ExportLayerRead", id_); !status) {
+    return std::move(status).error().At(current_);
+  }
+  return static_cast<std::size_t>(read);
+}
+
+Status TableExport::SeekTo(const char16_t* name, std::uint64_t ordinal, layer::Item& item) {
+  if (platform_->extensions() == nullptr) {
+    return Error(Errc::kUnsupported, "this backend exports layers in order only");
+  }
+  vmcompute::Utf16 found = nullptr;
+  FileBasicInfo info;
+  std::int64_t size = 0;
+  WCLAYER_TRY(platform_->Check(
+      platform_->extensions()->ExportLayerSeek(context_, name, ordinal, &found, &info, &size),
+      "ExportLayerSeek", id_));
+  return Fill(item, std::u16string(found), info, size, false);
+}
+
+Status TableExport::Seek(std::uint64_t ordinal, layer::Item& item) {
+  return SeekTo(nullptr, ordinal, item);
+}
+
+Status TableExport::SeekPath(const std::string& path, layer::Item& item) {
+  std::u16string name;
+  ToTableName(path, name);
+  if (auto status = SeekTo(name.c_str(), 0, item); !status)
+    return std::move(status).error().At(path);
+  return {};
+}
+
+Expected<vmcompute::ChangeKind> TableExport::Change() {
+  if (platform_->extensions() == nullptr) return vmcompute::ChangeKind::kModified;
+  return description_.change;
+}
+
+}  // namespace wclayer
