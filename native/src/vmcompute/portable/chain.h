@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,9 @@ struct ChainLayer {
   fs::Dir dir;  // the layer's folder; disk paths of its entries are below it
   std::unique_ptr<MetadataReader> metadata;  // null: a created layer, which holds nothing
   fs::UniqueFd streams;                      // ".wclayer/streams", opened when first needed
+  // A writable layer's changes: data and streams come from here, the metadata is a copy of its
+  // entries.
+  std::unique_ptr<Content> source;
 };
 
 // Where an entry is.
@@ -47,6 +51,9 @@ class Chain {
   // `ids`: nearest layer first; each is a created or committed layer or a base image of the home.
   static Expected<std::unique_ptr<Chain>> Open(const Home& home,
                                                const std::vector<std::string>& ids);
+
+  // Puts a layer before all others.
+  void PushFront(ChainLayer layer);
 
   std::size_t size() const { return layers_.size(); }
   ChainLayer& layer(std::size_t i) { return layers_[i]; }

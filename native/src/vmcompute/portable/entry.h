@@ -76,6 +76,12 @@ class Content {
   virtual Expected<bool> Next(Entry& entry) = 0;  // false: the end
   // The change of the entry Next just gave against the chain below; work is done only when asked.
   virtual Expected<ChangeKind> Compare() = 0;
+  // The current entry, which is a hard link, as the file that it is (for callers that know no
+  // links); OpenData and ReadStream then read that.
+  virtual Status ResolveLink(Entry& entry) {
+    return Error(Errc::kUnsupported, "a hard link can only be read at its first name")
+        .At(entry.path);
+  }
   // Opens the current entry's main data for reading (a plain descriptor; the caller closes it), and
   // reads from one of its external streams.
   virtual Expected<int> OpenData() = 0;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/expected.h"
+#include "base/json.h"
 #include "fs/dir.h"
 #include "fs/lock.h"
 #include "vmcompute/abi.h"
@@ -39,6 +40,9 @@ struct BaseImage {
   std::int64_t size_bytes = 0;
   std::string created_time;  // RFC 3339
 };
+
+// As GetBaseImages lists it (spec vmcompute-abi §5).
+Json BaseImageJson(const BaseImage& image);
 
 class Home {
  public:
@@ -69,15 +73,19 @@ class Home {
   // Ids of the parents, immediate one first, as recorded by import or CreateSandboxLayer, else by
   // layerchain.json (of which only last components count). Empty: a base layer.
   Expected<std::vector<std::string>> ParentsOf(std::string_view id) const;
+  // Records the parents of a layer that is being made.
+  Status WriteParents(const fs::Dir& layer, const std::vector<std::string>& parents) const;
   // The parents that descriptors name: each must be a created or committed layer of this home or a
   // base image of it (kParentNotFound), none twice, at most kMaxChain.
   Expected<std::vector<std::string>> ParentsFrom(const vmcompute::LayerDescriptor* descriptors,
                                                  std::uint32_t count) const;
 
   Expected<std::vector<BaseImage>> BaseImages() const;
-  Status AddBaseImage(const std::string& folder);
-  // Where a base image keeps the metadata that its own folder lacks ("" if it needs none).
-  std::string BaseImageMetadata(std::string_view name) const;
+  Status WriteBaseImages(const std::vector<BaseImage>& images);
+  // The folder that holds the layer's metadata: its private folder, or, for a base image without
+  // one, ours
+  // (".wclayer/base-images/<name>" of the home). No handle: a layer without content.
+  Expected<fs::Dir> OpenMetadata(std::string_view id) const;
 
  private:
   Expected<std::optional<BaseImage>> FindBaseImage(std::string_view name) const;

@@ -25,15 +25,15 @@
 //   footer          kFooterBytes: section table, counts, XXH3 of the block sums, XXH3 of the footer
 //   itself
 //
-//   record of an entry: u8 kind, u16 flags, varint parent ordinal + 1 (0: top), varint length +
-//   bytes of the name (W-UTF-8), the same for the name on disk if it differs; tombstones end here.
-//   Then i64 write time, zigzag varints of creation, access and change time minus it, u8 absent
-//   times, 4 × u8 remainders if any; varint attributes, varint reparse tag; security descriptor:
-//   varint offset (0: none), varint length, varint stream attributes; files: varint size, varint
-//   DATA attributes, u64 checksum, sparse ranges (varint count, then varint gap and varint size
-//   each); hard links: varint group; varint count of streams, each varint id, varint attributes,
-//   varint size, varint length + bytes of the name (W-UTF-8), then the data inline or varint offset
-//   in ".wclayer/streams", and u64 checksum.
+//   record of an entry (at a multiple of 8): u32 length of all of it, u8 kind, u16 flags, varint
+//   parent ordinal + 1 (0: top), varint length + bytes of the name (W-UTF-8), the same for the name
+//   on disk if it differs; tombstones end here. Then i64 write time, zigzag varints of creation,
+//   access and change time minus it, u8 absent times, 4 × u8 remainders if any; varint attributes,
+//   varint reparse tag; security descriptor: varint offset (0: none), varint length, varint stream
+//   attributes; files: varint size, varint DATA attributes, u64 checksum, sparse ranges (varint
+//   count, then varint gap and varint size each); hard links: varint group; varint count of
+//   streams, each varint id, varint attributes, varint size, varint length + bytes of the name
+//   (W-UTF-8), then the data inline or varint offset in ".wclayer/streams", and u64 checksum.
 //
 // A reader believes nothing: every block is checked when it is loaded, every offset, length and
 // count against what the file can hold. A file that fails is kLayerDamaged.
@@ -83,7 +83,7 @@ class MetadataWriter {
   // last component; ordinal is ignored; kHardLink: first_name is the ordinal of a file or hard link
   // of this layer.
   Expected<std::uint32_t> Add(std::uint32_t parent, const Entry& entry);
-  // A newer state of an entry; name and parent stay.
+  // A newer state of an entry; its parent stays, its name may only change its spelling.
   Status Update(std::uint32_t ordinal, const Entry& entry);
   // Takes a file, hard link or tombstone (or an empty folder) away; other names of a file stay, one
   // of them becomes the holder of its data.
@@ -131,9 +131,6 @@ class MetadataReader {
   // link_target.
   Status Read(std::uint32_t ordinal, Entry& entry);
   Expected<Node> ReadNode(std::uint32_t ordinal);
-  // The same when the caller knows the paths of the folder that holds the entry ("" at the top).
-  Status ReadIn(std::uint32_t ordinal, std::string_view folder, std::string_view disk_folder,
-                Entry& entry);
 
   Expected<std::uint32_t> FindChild(std::uint32_t parent,
                                     std::string_view name);  // kNoOrdinal: none

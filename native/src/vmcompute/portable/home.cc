@@ -1,0 +1,434 @@
+#include "portable/home.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <set>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/upcase.h"
+#include "base/utf16.h"
+#include "portable/metadata.h"
+#include "portable/names.h"
+
+namespace wclayer::portable {
+namespace {
+
+constexpr std::int64_t kFormatVersion = 1;
+constexpr char kStoreFile[] = "store.json";
+constexpr char kBaseImagesFile[] = "base-images.json";
+constexpr char kBaseImagesFolder[] = "base-images";
+constexpr char kParentsFile[] = "parents.json";
+constexpr char kWritableFile[] = "writable.json";
+constexpr char kLayerChainFile[] = "layerchain.json";
+
+bool EndsWith(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+bool DeviceName(std::string_view id) {
+  const std::string stem = Fold(id.substr(0, id.find('.')));
+  if (stem == "CON" || stem == "PRN" || stem == "AUX" || stem == "NUL") return true;
+  return stem.size() == 4 && (stem.starts_with("COM") || stem.starts_with("LPT")) &&
+         stem[3] >= '0' && stem[3] <= '9';
+}
+
+Error NoLayer(std::string_view id) {
+  return Error(Errc::kLayerNotFound, "there is no layer of this id").Of(id);
+}
+
+Expected<Json> ReadJson(const fs::Dir& folder, std::string_view name) {
+  WCLAYER_ASSIGN(const auto text, folder.ReadSmall(name, kMaxJsonBytes));
+  auto json = ParseJson(text);
+  if (!json) {
+    Error error(Errc::kLayerDamaged, json.error().message);
+    return std::move(error).At(name);
+  }
+  return json;
+}
+
+Expected<std::vector<std::string>> Strings(const Json* array, std::string_view file) {
+  std::vector<std::string> texts;
+  if (array == nullptr || array->kind == Json::Kind::kNull) return texts;
+  Error damaged(Errc::kLayerDamaged, "not a list of at most kMaxChain texts");
+  if (array->kind != Json::Kind::kArray || array->array.size() > kMaxChain)
+    return std::move(damaged).At(file);
+  for (const auto& item : array->array) {
+    if (item.kind != Json::Kind::kString) return std::move(damaged).At(file);
+    texts.push_back(item.string);
+  }
+  return texts;
+}
+
+Json ListOf(const std::vector<std::string>& texts) {
+  Json list = Json::Array();
+  for (const auto& text : texts) list.array.push_back(Json::Of(text));
+  return list;
+}
+
+std::string Canonical(const std::string& path) {
+  if (char* real = ::realpath(path.c_str(), nullptr)) {
+    std::string text(real);
+    ::free(real);
+    return text;
+  }
+  std::string text = path;
+  while (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+Status CheckId(std::string_view id, bool removal) {
+  std::string_view stem = id;
+  if (removal && EndsWith(stem, kRemoving)) stem.remove_suffix(sizeof kRemoving - 1);
+  const auto refuse = [&](std::string_view why) {
+    return Error(Errc::kInvalidArgument, "not a layer id: " + std::string(why)).Of(id);
+  };
+  if (stem.empty()) return refuse("it is empty");
+  if (stem.size() > kMaxIdLength)
+    return LimitError("kMaxIdLength", kMaxIdLength, stem.size()).Of(id);
+  if (std::isalnum(static_cast<unsigned char>(stem.front())) == 0)
+    return refuse("it must begin with a letter or digit");
+  for (const char c : stem)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != '_' && c != '-')
+      return refuse("only letters, digits, '.', '_' and '-' are allowed");
+  if (stem.back() == '.') return refuse("it must not end in '.'");
+  if (EndsWith(stem, kRemoving)) return refuse("it must not end in '-removing'");
+  if (DeviceName(stem)) return refuse("it is the name of a DOS device");
+  return {};
+}
+
+std::string LastComponent(std::string_view path) {
+  while (!path.empty() && (path.back() == '/' || path.back() == '\\')) path.remove_suffix(1);
+  const auto at = path.find_last_of("/\\");
+  return std::string(at == std::string_view::npos ? path : path.substr(at + 1));
+}
+
+Expected<std::string> FreshName() {
+  unsigned char bytes[16];
+  std::size_t have = 0;
+  while (have < sizeof bytes) {
+    const auto got = ::getrandom(bytes + have, sizeof bytes - have, 0);
+    if (got < 0 && errno != EINTR) return SystemError(errno, "getrandom", "");
+    if (got > 0) have += static_cast<std::size_t>(got);
+  }
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
+}
+
+// ---- Home
+// -----------------------------------------------------------------------------------------
+
+Expected<fs::Dir> Home::Root() const {
+  return fs::Dir::OpenAbsolute(path_);
+}
+Expected<fs::Dir> Home::MakeRoot() const {
+  return fs::Dir::MakeAbsolute(path_);
+}
+
+std::string Home::PrivatePath(std::string_view below) const {
+  return path_ + '/' + kPrivate + '/' + std::string(below);
+}
+
+Expected<fs::Dir> Home::Private() {
+  const std::lock_guard guard(mutex_);
+  WCLAYER_ASSIGN(auto root, MakeRoot());
+  if (private_ready_) {
+    auto ready = root.OpenDir(kPrivate);
+    if (ready) return ready;  // else someone removed it: made again
+  }
+  WCLAYER_TRY(root.MakeDirs(kPrivate));
+  WCLAYER_ASSIGN(auto folder, root.OpenDir(kPrivate));
+  for (const char* name : {"locks", "staging", "mnt"}) WCLAYER_TRY(folder.MakeDirs(name));
+  WCLAYER_ASSIGN(const bool there, folder.Exists(kStoreFile));
+  if (!there) {
+    WCLAYER_ASSIGN(const auto id, FreshName());
+    const Json store =
+        Json::Object().Add("storeId", Json::Of(id)).Add("formatVersion", Json::Of(kFormatVersion));
+    const std::string beside = std::string(kStoreFile) + '.' + id;
+    WCLAYER_TRY(folder.ReplaceSmall(beside, WriteJson(store), fs::Durability::kNone));
+    // Whoever is second keeps the first one's id.
+    if (!folder.Rename(beside, folder, kStoreFile, fs::Dir::RenameMode::kNoReplace))
+      WCLAYER_TRY(folder.Remove(beside));
+  }
+  WCLAYER_ASSIGN(const auto store, ReadJson(folder, kStoreFile));
+  if (store.IntOr("formatVersion", 0) > kFormatVersion)
+    return Error(Errc::kUnsupported, "this home was made by a newer version (format " +
+                                         std::to_string(store.IntOr("formatVersion", 0)) + ")")
+        .At(PrivatePath(kStoreFile));
+  private_ready_ = true;
+  return folder;
+}
+
+Expected<std::string> Home::StoreId() {
+  WCLAYER_ASSIGN(const auto folder, Private());
+  WCLAYER_ASSIGN(const auto store, ReadJson(folder, kStoreFile));
+  return store.StringOr("storeId", "");
+}
+
+vmcompute::StoreOptions Home::options() const {
+  const std::lock_guard guard(mutex_);
+  return options_;
+}
+
+void Home::SetOptions(const vmcompute::StoreOptions& options) {
+  const std::lock_guard guard(mutex_);
+  options_ = options;
+}
+
+fs::Durability Home::durability() const {
+  switch (options().durability) {
+    case 0:
+      return fs::Durability::kNone;
+    case 1:
+      return fs::Durability::kData;
+    default:
+      return fs::Durability::kFull;
+  }
+}
+
+Expected<std::optional<std::string>> Home::FolderOf(std::string_view id) const {
+  WCLAYER_TRY(CheckId(id, true));
+  using Result = std::optional<std::string>;
+  struct stat there;
+  if (::stat(path_.c_str(), &there) != 0 && errno == ENOENT) return Result();
+  WCLAYER_ASSIGN(const auto root, Root());
+  auto exact = root.Stat(id);
+  if (exact && exact->type == fs::Type::kDirectory) return Result(std::string(id));
+  WCLAYER_ASSIGN(const auto listed, root.List());
+  const std::string folded = Fold(id);
+  for (const auto& item : listed)
+    if (item.type == fs::Type::kDirectory && Fold(item.name) == folded) return Result(item.name);
+  return Result();
+}
+
+Expected<fs::Dir> Home::OpenLayer(std::string_view id) const {
+  WCLAYER_ASSIGN(const auto folder, FolderOf(id));
+  if (folder) {
+    WCLAYER_ASSIGN(const auto root, Root());
+    return root.OpenDir(*folder);
+  }
+  WCLAYER_ASSIGN(const auto image, FindBaseImage(id));
+  if (!image) return NoLayer(id);
+  return fs::Dir::OpenAbsolute(image->path);
+}
+
+Expected<std::string> Home::LayerPath(std::string_view id) const {
+  WCLAYER_ASSIGN(const auto folder, FolderOf(id));
+  if (folder) return path_ + '/' + *folder;
+  WCLAYER_ASSIGN(const auto image, FindBaseImage(id));
+  if (!image) return NoLayer(id);
+  return image->path;
+}
+
+Expected<fs::Dir> Home::OpenMetadata(std::string_view id) const {
+  WCLAYER_ASSIGN(const auto layer, OpenLayer(id));
+  const std::string own = Join(kPrivate, kMetadataFile);
+  WCLAYER_ASSIGN(const bool committed, layer.Exists(own));
+  if (committed) return layer.OpenDir(kPrivate);
+  WCLAYER_ASSIGN(const auto image, FindBaseImage(id));
+  if (!image) return fs::Dir();
+  WCLAYER_ASSIGN(const auto folder, FolderOf(id));
+  if (folder) return fs::Dir();  // a created stub beside the image of the same name
+  WCLAYER_ASSIGN(const auto root, Root());
+  return root.OpenDir(Join(kPrivate, Join(kBaseImagesFolder, image->name)));
+}
+
+Expected<LayerKind> Home::KindOf(std::string_view id) const {
+  WCLAYER_ASSIGN(const auto folder, FolderOf(id));
+  if (!folder) {
+    WCLAYER_ASSIGN(const auto image, FindBaseImage(id));
+    return image ? LayerKind::kCommitted : LayerKind::kNone;
+  }
+  WCLAYER_ASSIGN(const auto root, Root());
+  const std::string own = Join(*folder, kPrivate);
+  WCLAYER_ASSIGN(const bool committed, root.Exists(Join(own, kMetadataFile)));
+  if (committed) return LayerKind::kCommitted;
+  WCLAYER_ASSIGN(const bool writable, root.Exists(Join(own, kWritableFile)));
+  return writable ? LayerKind::kWritable : LayerKind::kCreated;
+}
+
+Expected<WritableRecord> Home::ReadWritable(std::string_view id) const {
+  WCLAYER_ASSIGN(const auto layer, OpenLayer(id));
+  WCLAYER_ASSIGN(const auto json, ReadJson(layer, Join(kPrivate, kWritableFile)));
+  WritableRecord record;
+  WCLAYER_ASSIGN(record.parents, Strings(json.Find("parents"), kWritableFile));
+  record.size_bytes =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, json.IntOr("sizeBytes", 0)));
+  return record;
+}
+
+Status Home::WriteWritable(const fs::Dir& layer, const WritableRecord& record) const {
+  const auto size = static_cast<std::int64_t>(
+      std::min<std::uint64_t>(record.size_bytes, std::uint64_t{INT64_MAX}));
+  const Json json = Json::Object()
+                        .Add("version", Json::Of(kFormatVersion))
+                        .Add("parents", ListOf(record.parents))
+                        .Add("sizeBytes", Json::Of(size));
+  WCLAYER_TRY(layer.MakeDirs(kPrivate));
+  return layer.ReplaceSmall(Join(kPrivate, kWritableFile), WriteJson(json), durability());
+}
+
+Status Home::WriteParents(const fs::Dir& layer, const std::vector<std::string>& parents) const {
+  const Json json = Json::Object().Add("parents", ListOf(parents));
+  WCLAYER_TRY(layer.MakeDirs(kPrivate));
+  return layer.ReplaceSmall(Join(kPrivate, kParentsFile), WriteJson(json), fs::Durability::kNone);
+}
+
+Expected<std::vector<std::string>> Home::ParentsOf(std::string_view id) const {
+  WCLAYER_ASSIGN(const auto layer, OpenLayer(id));
+  for (const char* file : {kWritableFile, kParentsFile}) {
+    const std::string path = Join(kPrivate, file);
+    WCLAYER_ASSIGN(const bool there, layer.Exists(path));
+    if (!there) continue;
+    WCLAYER_ASSIGN(const auto json, ReadJson(layer, path));
+    return Strings(json.Find("parents"), path);
+  }
+  WCLAYER_ASSIGN(const bool there, layer.Exists(kLayerChainFile));
+  if (!there) return std::vector<std::string>();
+  WCLAYER_ASSIGN(const auto json, ReadJson(layer, kLayerChainFile));
+  WCLAYER_ASSIGN(auto parents, Strings(&json, kLayerChainFile));
+  for (auto& parent : parents) {
+    parent = LastComponent(parent);
+    WCLAYER_TRY(CheckId(parent));
+  }
+  return parents;
+}
+
+Expected<std::vector<std::string>> Home::ParentsFrom(const vmcompute::LayerDescriptor* descriptors,
+                                                     std::uint32_t count) const {
+  std::vector<std::string> parents;
+  if (count == 0) return parents;
+  if (descriptors == nullptr)
+    return Error(Errc::kInvalidArgument, "the layer descriptors are missing");
+  if (count > kMaxChain) return LimitError("kMaxChain", kMaxChain, count);
+  std::set<std::string> seen;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (descriptors[i].path == nullptr)
+      return Error(Errc::kInvalidArgument,
+                   "layer descriptor " + std::to_string(i) + " has no path");
+    const std::string path = ToUtf8(descriptors[i].path);
+    std::string id = LastComponent(path);
+    if (auto valid = CheckId(id); !valid) return std::move(valid).error();
+    if (!seen.insert(Fold(id)).second)
+      return Error(Errc::kInvalidArgument, "the chain holds this layer twice").Of(id);
+    WCLAYER_ASSIGN(const auto kind, KindOf(id));
+    if (kind == LayerKind::kNone)
+      return Error(Errc::kParentNotFound, "the parent is no layer of this home").At(path);
+    if (kind == LayerKind::kWritable)
+      return Error(Errc::kParentNotFound, "a writable layer cannot be a parent").At(path);
+    parents.push_back(std::move(id));
+  }
+  return parents;
+}
+
+Expected<std::vector<BaseImage>> Home::BaseImages() const {
+  std::vector<BaseImage> images;
+  struct stat there;
+  if (::stat(PrivatePath(kBaseImagesFile).c_str(), &there) != 0 &&
+      (errno == ENOENT || errno == ENOTDIR))
+    return images;
+  WCLAYER_ASSIGN(const auto root, Root());
+  WCLAYER_ASSIGN(const auto json, ReadJson(root, Join(kPrivate, kBaseImagesFile)));
+  const Json* list = json.Find("Images");
+  if (list == nullptr || list->kind != Json::Kind::kArray)
+    return Error(Errc::kLayerDamaged, "it holds no list 'Images'").At(PrivatePath(kBaseImagesFile));
+  for (const auto& item : list->array) {
+    BaseImage image;
+    image.path = item.StringOr("Path", "");
+    image.name = LastComponent(image.path);
+    image.version = item.StringOr("Version", "");
+    image.size_bytes = item.IntOr("Size", 0);
+    image.created_time = item.StringOr("CreatedTime", "");
+    if (image.path.empty() || image.path.front() != '/' || !CheckId(image.name))
+      return Error(Errc::kLayerDamaged, "the path of an image is not absolute or names no id")
+          .At(PrivatePath(kBaseImagesFile));
+    images.push_back(std::move(image));
+  }
+  return images;
+}
+
+Status Home::WriteBaseImages(const std::vector<BaseImage>& images) {
+  Json list = Json::Array();
+  for (const auto& image : images) list.array.push_back(BaseImageJson(image));
+  const Json json = Json::Object().Add("Images", std::move(list));
+  WCLAYER_ASSIGN(const auto folder, Private());
+  return folder.ReplaceSmall(kBaseImagesFile, WriteJson(json), durability());
+}
+
+Json BaseImageJson(const BaseImage& image) {
+  return Json::Object()
+      .Add("Name", Json::Of(image.name))
+      .Add("Version", Json::Of(image.version))
+      .Add("Path", Json::Of(image.path))
+      .Add("Size", Json::Of(image.size_bytes))
+      .Add("CreatedTime", Json::Of(image.created_time));
+}
+
+Expected<std::optional<BaseImage>> Home::FindBaseImage(std::string_view name) const {
+  WCLAYER_ASSIGN(auto images, BaseImages());
+  for (auto& image : images)
+    if (SamePath(image.name, name)) return std::optional<BaseImage>(std::move(image));
+  return std::optional<BaseImage>();
+}
+
+// ---- Homes
+// ----------------------------------------------------------------------------------------
+
+Expected<std::shared_ptr<Home>> Homes::Get(const std::string& path) {
+  if (path.empty() || path.front() != '/')
+    return Error(Errc::kInvalidArgument, "the home must be an absolute path").At(path);
+  const std::string canonical = Canonical(path);
+  const std::lock_guard guard(mutex_);
+  auto& home = homes_[canonical];
+  if (!home) home = std::make_shared<Home>(canonical);
+  return home;
+}
+
+Expected<std::shared_ptr<Home>> Homes::Get(const vmcompute::DriverInfo* info) {
+  if (info == nullptr || info->home_dir == nullptr)
+    return Error(Errc::kInvalidArgument, "the driver info names no home");
+  return Get(ToUtf8(info->home_dir));
+}
+
+Expected<Address> Homes::Resolve(const vmcompute::DriverInfo* info, vmcompute::Utf16 id,
+                                 bool removal) {
+  if (info == nullptr) return Error(Errc::kInvalidArgument, "the driver info is missing");
+  if (id == nullptr) return Error(Errc::kInvalidArgument, "the layer id is missing");
+  const std::string full = ToUtf8(id);
+  Address address;
+  address.id = LastComponent(full);
+  WCLAYER_TRY(CheckId(address.id, removal));
+  std::string home = info->home_dir == nullptr ? "" : ToUtf8(info->home_dir);
+  if (home.empty()) {
+    std::string_view path = full;
+    while (!path.empty() && (path.back() == '/' || path.back() == '\\')) path.remove_suffix(1);
+    home = path.substr(0, path.size() - address.id.size());
+    if (home.size() > 1) home.pop_back();
+  } else if (full.size() != address.id.size() && full.find_first_of("/\\") != 0) {
+    // A driver root and an id with separators: such an id is a full path or nothing.
+    return Error(Errc::kInvalidArgument, "not a layer id: it holds a separator").Of(full);
+  }
+  WCLAYER_ASSIGN(address.home, Get(home));
+  return address;
+}
+
+std::vector<std::shared_ptr<Home>> Homes::All() {
+  const std::lock_guard guard(mutex_);
+  std::vector<std::shared_ptr<Home>> all;
+  for (const auto& [path, home] : homes_) all.push_back(home);
+  return all;
+}
+
+}  // namespace wclayer::portable
