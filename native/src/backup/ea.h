@@ -11,8 +11,8 @@
 namespace wclayer::backup {
 
 struct ExtendedAttribute {
-  std::string name;  // ANSI bytes, 1…255
-  Buffer value;      // ≤ 65,535 bytes
+  std::string name;        // ANSI bytes, 1…255
+  Buffer value;            // ≤ 65,535 bytes
   std::uint8_t flags = 0;  // 0x80: NEED_EA
 };
 

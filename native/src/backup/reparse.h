@@ -1,4 +1,5 @@
-// Reparse data: symbolic links and junctions decoded and encoded as the reference does, other tags opaque.
+// Reparse data: symbolic links and junctions decoded and encoded as the reference does, other tags
+// opaque.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,8 @@ namespace wclayer::backup {
 Status CheckSecurityDescriptor(Bytes descriptor);
 // SDDL with the well-known SIDs as letters ("O:BAG:SYD:(A;;FA;;;BA)…").
 Expected<std::string> ToSddl(Bytes descriptor);
-// Domain SIDs ("S-1-5-21-…") and the well-known letters; domain-relative letters (DA, DU…) are refused.
+// Domain SIDs ("S-1-5-21-…") and the well-known letters; domain-relative letters (DA, DU…) are
+// refused.
 Expected<Buffer> FromSddl(std::string_view sddl);
 
 // The defaults for what a container's user made (spec §d, the BuildKit forms).

@@ -1,5 +1,5 @@
-// Win32 backup streams (spec layer-formats §b): what BackupRead gives and BackupWrite takes, and what
-// the streaming calls of vmcompute carry for each file.
+// Win32 backup streams (spec layer-formats §b): what BackupRead gives and BackupWrite takes, and
+// what the streaming calls of vmcompute carry for each file.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,9 @@ inline constexpr std::size_t kStreamHeaderBytes = 20;
 struct StreamHeader {
   StreamId id = StreamId::kData;
   std::uint32_t attributes = 0;
-  std::uint64_t size = 0;   // bytes of data that follow the name (a sparse block's 8 offset bytes included)
-  std::u16string name;      // ":stream:$DATA" for kAlternateData, else empty
+  std::uint64_t size =
+      0;  // bytes of data that follow the name (a sparse block's 8 offset bytes included)
+  std::u16string name;  // ":stream:$DATA" for kAlternateData, else empty
 };
 
 void AppendHeader(Buffer& out, const StreamHeader& header);
@@ -53,7 +54,8 @@ class Sink {
   virtual Status OnStreamEnd() = 0;
 };
 
-// Push decoder of one file's backup stream; bytes may come in any pieces. Unknown ids are passed on.
+// Push decoder of one file's backup stream; bytes may come in any pieces. Unknown ids are passed
+// on.
 class Decoder {
  public:
   explicit Decoder(Sink& sink) : sink_(&sink) {}

@@ -13,12 +13,13 @@ namespace wclayer {
 template <class T>
 class [[nodiscard]] Expected {
  public:
-  Expected(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit on purpose
+  Expected(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
   Expected(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   template <class U>
-    requires(!std::is_same_v<U, T> && std::is_convertible_v<U &&, T>)
-  Expected(Expected<U>&& other)  // NOLINT
+  requires(!std::is_same_v<U, T> && std::is_convertible_v<U&&, T>)
+      Expected(Expected<U>&& other)  // NOLINT
       : state_(other ? decltype(state_)(std::in_place_index<0>, std::move(*other))
                      : decltype(state_)(std::in_place_index<1>, std::move(other).error())) {}
 
@@ -60,10 +61,10 @@ using Status = Expected<void>;
 }  // namespace wclayer
 
 // Returns the error of `expression` from the enclosing function, if it has one.
-#define WCLAYER_TRY(expression)                                             \
-  do {                                                                      \
-    if (auto wclayer_status = (expression); !wclayer_status)                \
-      return std::move(wclayer_status).error();                             \
+#define WCLAYER_TRY(expression)                              \
+  do {                                                       \
+    if (auto wclayer_status = (expression); !wclayer_status) \
+      return std::move(wclayer_status).error();              \
   } while (false)
 
 #define WCLAYER_CONCAT_(a, b) a##b

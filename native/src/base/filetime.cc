@@ -20,7 +20,8 @@ UnixTime UnixOfFiletime(std::int64_t filetime) {
 
 UnixTime WrappedUnixOfFiletime(std::int64_t filetime) {
   const auto nanos = static_cast<std::int64_t>(
-      (static_cast<std::uint64_t>(filetime) - static_cast<std::uint64_t>(kFiletimeOfUnixEpoch)) * 100u);
+      (static_cast<std::uint64_t>(filetime) - static_cast<std::uint64_t>(kFiletimeOfUnixEpoch)) *
+      100u);
   std::int64_t seconds = nanos / 1'000'000'000;
   std::int64_t rest = nanos % 1'000'000'000;
   if (rest < 0) {

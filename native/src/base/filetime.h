@@ -21,7 +21,8 @@ UnixTime UnixOfFiletime(std::int64_t filetime);
 // after 2262 (spec layer-formats §c.3: FILETIME 0 reads as year 2185).
 UnixTime WrappedUnixOfFiletime(std::int64_t filetime);
 
-// The FILETIME at or before `time`, and in `remainder` the 0…99 ns left over. False if it does not fit.
+// The FILETIME at or before `time`, and in `remainder` the 0…99 ns left over. False if it does not
+// fit.
 bool FiletimeOfUnix(UnixTime time, std::int64_t& filetime, std::uint8_t& remainder);
 
 }  // namespace wclayer

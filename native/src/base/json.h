@@ -24,19 +24,21 @@ struct Json {
   std::vector<std::pair<std::string, Json>> object;  // in order of writing
 
   static Json Of(std::string_view text);
+  static Json Of(const char* text) { return Of(std::string_view(text)); }  // not the bool
   static Json Of(std::int64_t number);
   static Json Of(bool value);
   static Json Array();
   static Json Object();
   Json& Add(std::string_view key, Json value);  // appends a member, returns *this
 
-  const Json* Find(std::string_view key) const;               // null: absent or not an object
+  const Json* Find(std::string_view key) const;  // null: absent or not an object
   std::string StringOr(std::string_view key, std::string_view otherwise) const;
   std::int64_t IntOr(std::string_view key, std::int64_t otherwise) const;
   bool BoolOr(std::string_view key, bool otherwise) const;
 };
 
 Expected<Json> ParseJson(std::string_view text);  // limits: kMaxJsonBytes, depth 16
-std::string WriteJson(const Json& value);         // compact; escapes as Go's encoder does (<, >, & as \u003c…)
+std::string WriteJson(
+    const Json& value);  // compact; escapes as Go's encoder does (<, >, & as \u003c…)
 
 }  // namespace wclayer

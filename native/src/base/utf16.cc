@@ -5,8 +5,12 @@
 namespace wclayer {
 namespace {
 
-constexpr bool IsHigh(std::uint32_t c) { return c >= 0xD800 && c < 0xDC00; }
-constexpr bool IsLow(std::uint32_t c) { return c >= 0xDC00 && c < 0xE000; }
+constexpr bool IsHigh(std::uint32_t c) {
+  return c >= 0xD800 && c < 0xDC00;
+}
+constexpr bool IsLow(std::uint32_t c) {
+  return c >= 0xDC00 && c < 0xE000;
+}
 
 // Decodes one code point at `at`, moves `at` behind it; -1 when the bytes are not WTF-8.
 std::int32_t Next(std::string_view text, std::size_t& at) {
@@ -45,7 +49,8 @@ void AppendUtf8(std::string& out, std::uint32_t c) {
   } else if (c < 0x10000) {
     put(0xE0 | c >> 12), put(0x80 | (c >> 6 & 0x3F)), put(0x80 | (c & 0x3F));
   } else {
-    put(0xF0 | c >> 18), put(0x80 | (c >> 12 & 0x3F)), put(0x80 | (c >> 6 & 0x3F)), put(0x80 | (c & 0x3F));
+    put(0xF0 | c >> 18), put(0x80 | (c >> 12 & 0x3F)), put(0x80 | (c >> 6 & 0x3F)),
+        put(0x80 | (c & 0x3F));
   }
 }
 

@@ -1,6 +1,6 @@
 // Files below a folder handle, never through a link: every name is resolved component by component
-// beneath the handle (openat2 BENEATH | NO_SYMLINKS | NO_MAGICLINKS), so neither "..", an absolute path
-// nor a planted link leaves it (X1). Paths beyond PATH_MAX are walked in pieces.
+// beneath the handle (openat2 BENEATH | NO_SYMLINKS | NO_MAGICLINKS), so neither "..", an absolute
+// path nor a planted link leaves it (X1). Paths beyond PATH_MAX are walked in pieces.
 #pragma once
 
 #include <sys/stat.h>
@@ -26,8 +26,8 @@ struct Info {
   std::uint32_t mode = 0;  // permission bits
   std::uint64_t size = 0;
   std::uint64_t inode = 0;
-  std::uint64_t device = 0;       // of the file system
-  std::uint64_t rdev = 0;         // of a device node: 0 is an overlayfs whiteout
+  std::uint64_t device = 0;  // of the file system
+  std::uint64_t rdev = 0;    // of a device node: 0 is an overlayfs whiteout
   std::uint32_t links = 0;
   std::int64_t mtime_seconds = 0;
   std::uint32_t mtime_nanos = 0;
@@ -50,36 +50,43 @@ class Dir {
   explicit Dir(UniqueFd fd) : fd_(std::move(fd)) {}
   // Opens an absolute path (links on the way are the caller's own business: this is the home).
   static Expected<Dir> OpenAbsolute(const std::string& path);
-  static Expected<Dir> MakeAbsolute(const std::string& path, std::uint32_t mode = 0700);  // with parents
+  static Expected<Dir> MakeAbsolute(const std::string& path,
+                                    std::uint32_t mode = 0700);  // with parents
 
   int fd() const { return fd_.get(); }
   explicit operator bool() const { return static_cast<bool>(fd_); }
   Expected<Dir> Clone() const;
 
-  // `path` below: relative, '/'-separated, no empty, "." or ".." components (kUnsafePath); "" is the folder itself.
+  // `path` below: relative, '/'-separated, no empty, "." or ".." components (kUnsafePath); "" is
+  // the folder itself.
   Expected<Dir> OpenDir(std::string_view path) const;
-  Expected<UniqueFd> OpenFile(std::string_view path) const;   // read only
+  Expected<UniqueFd> OpenFile(std::string_view path) const;       // read only
   Expected<UniqueFd> OpenForUpdate(std::string_view path) const;  // read and write, must exist
-  Expected<UniqueFd> CreateFile(std::string_view path, std::uint32_t mode = 0600) const;  // must not exist
-  Expected<Info> Stat(std::string_view path) const;           // of a link: the link itself
+  Expected<UniqueFd> CreateFile(std::string_view path,
+                                std::uint32_t mode = 0600) const;  // must not exist
+  Expected<Info> Stat(std::string_view path) const;                // of a link: the link itself
   Expected<bool> Exists(std::string_view path) const;
   Expected<std::string> ReadLink(std::string_view path) const;
-  Expected<std::vector<Listed>> List() const;                 // sorted by bytes, without . and ..
+  Expected<std::vector<Listed>> List() const;  // sorted by bytes, without . and ..
 
-  Status MakeDir(std::string_view path, std::uint32_t mode = 0700) const;   // must not exist
-  Status MakeDirs(std::string_view path, std::uint32_t mode = 0700) const;  // parents too; may exist
+  Status MakeDir(std::string_view path, std::uint32_t mode = 0700) const;  // must not exist
+  Status MakeDirs(std::string_view path,
+                  std::uint32_t mode = 0700) const;  // parents too; may exist
   Status MakeSymlink(std::string_view target, std::string_view path) const;
   Status MakeHardLink(std::string_view existing, std::string_view path) const;
-  Status MakeWhiteout(std::string_view path) const;           // character device 0:0
-  Status Remove(std::string_view path) const;                 // file, link or empty folder
-  Status RemoveTree(std::string_view path) const;             // everything, however deep; absent: fine.
-                                                              // never follows a link or crosses a mount
+  Status MakeWhiteout(std::string_view path) const;  // character device 0:0
+  Status Remove(std::string_view path) const;        // file, link or empty folder
+  Status RemoveTree(std::string_view path) const;    // everything, however deep; absent: fine.
+                                                     // never follows a link or crosses a mount
   Status SetMode(std::string_view path, std::uint32_t mode) const;
-  Status SetTimes(std::string_view path, std::int64_t mtime_seconds, std::uint32_t mtime_nanos) const;
+  Status SetTimes(std::string_view path, std::int64_t mtime_seconds,
+                  std::uint32_t mtime_nanos) const;
 
-  // renameat2 below this folder or into another. kNoReplace: kLayerExists-like EEXIST error if `to` is there.
+  // renameat2 below this folder or into another. kNoReplace: kLayerExists-like EEXIST error if `to`
+  // is there.
   enum class RenameMode { kReplace, kNoReplace, kExchange };
-  Status Rename(std::string_view from, const Dir& to_dir, std::string_view to, RenameMode mode) const;
+  Status Rename(std::string_view from, const Dir& to_dir, std::string_view to,
+                RenameMode mode) const;
 
   // Whole small files. Replace: temporary beside it, flush (kFull), rename, flush folder (kFull).
   Expected<std::string> ReadSmall(std::string_view path, std::size_t limit) const;
@@ -92,7 +99,8 @@ class Dir {
   UniqueFd fd_;
 };
 
-// pread/pwrite that go on after EINTR and short counts. ReadAt: fewer bytes only at the end of the file.
+// pread/pwrite that go on after EINTR and short counts. ReadAt: fewer bytes only at the end of the
+// file.
 Expected<std::size_t> ReadAt(int fd, MutableBytes buffer, std::uint64_t offset);
 Status WriteAt(int fd, Bytes bytes, std::uint64_t offset);
 // Copies bytes of `from` to `to` (same offsets), by reflink where the file system can.

@@ -15,8 +15,8 @@ enum class LockMode { kShared, kExclusive };
 class FileLock {
  public:
   FileLock() = default;
-  // Opens or makes locks/`name` in `folder` and waits up to `wait` (0: not at all). kLayerBusy names the
-  // holder (the pid written into the file: information only).
+  // Opens or makes locks/`name` in `folder` and waits up to `wait` (0: not at all). kLayerBusy
+  // names the holder (the pid written into the file: information only).
   static Expected<FileLock> Acquire(const Dir& folder, std::string_view name, LockMode mode,
                                     std::chrono::milliseconds wait);
   explicit operator bool() const { return static_cast<bool>(fd_); }

@@ -16,12 +16,12 @@ Compression Recognise(Bytes head);
 struct DecompressOptions {
   std::uint32_t max_zstd_window_log = 23;  // X5; 27 at most
   std::uint64_t max_output_bytes = 1ull << 44;
-  std::uint64_t max_ratio = 4096;          // output ÷ input, looked at beyond the first 64 MiB of output
+  std::uint64_t max_ratio = 4096;  // output ÷ input, looked at beyond the first 64 MiB of output
 };
 
-// Recognises gzip, zstd or neither (plain) from the first bytes, inflates, and passes on. Members and
-// frames may follow one another; skippable frames are skipped. Finish: truncated input is an error, and
-// so are trailing bytes behind a compressed stream that are not zero.
+// Recognises gzip, zstd or neither (plain) from the first bytes, inflates, and passes on. Members
+// and frames may follow one another; skippable frames are skipped. Finish: truncated input is an
+// error, and so are trailing bytes behind a compressed stream that are not zero.
 class Decompressor final : public ByteSink {
  public:
   explicit Decompressor(ByteSink& next, DecompressOptions options = {});
@@ -37,8 +37,9 @@ class Decompressor final : public ByteSink {
 
 struct CompressOptions {
   Compression kind = Compression::kNone;
-  int level = 0;      // gzip: 1 fast (default), 6 small (libdeflate, no larger than zlib -6); zstd: 1…19, default 3
-  int threads = 1;    // bytes of the output do not depend on it
+  int level = 0;    // gzip: 1 fast (default), 6 small (libdeflate, no larger than zlib -6); zstd:
+                    // 1…19, default 3
+  int threads = 1;  // bytes of the output do not depend on it
 };
 
 // Same input and options: same output, whatever the pieces, the threads and the time.

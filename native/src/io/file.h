@@ -12,8 +12,8 @@ namespace wclayer::io {
 void CloseDescriptor(int fd);
 using UniqueFd = Unique<int, CloseDescriptor, -1>;
 
-Expected<UniqueFd> OpenForReading(const std::string& path);   // O_CLOEXEC; a folder is an error
-Expected<UniqueFd> CreateForWriting(const std::string& path); // truncates; 0600
+Expected<UniqueFd> OpenForReading(const std::string& path);    // O_CLOEXEC; a folder is an error
+Expected<UniqueFd> CreateForWriting(const std::string& path);  // truncates; 0600
 
 class FileSink final : public ByteSink {
  public:

@@ -11,7 +11,7 @@ class ByteSink {
  public:
   virtual ~ByteSink() = default;
   virtual Status Write(Bytes bytes) = 0;  // takes all of it; the span lives during the call only
-  virtual Status Finish() = 0;            // no more bytes; flushes; passes Finish on to the next stage
+  virtual Status Finish() = 0;  // no more bytes; flushes; passes Finish on to the next stage
 };
 
 }  // namespace wclayer::io

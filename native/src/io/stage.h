@@ -13,9 +13,9 @@ struct StageOptions {
   std::size_t slabs = 4;  // memory: slab_bytes × slabs; the writer waits when all are full
 };
 
-// Write copies into the slab in hand; a failure of the next stage is returned by a later Write or by
-// Finish. Finish waits until the next stage has finished. Destroyed without Finish: the next stage is
-// abandoned (its Finish is never called) and the thread joined.
+// Write copies into the slab in hand; a failure of the next stage is returned by a later Write or
+// by Finish. Finish waits until the next stage has finished. Destroyed without Finish: the next
+// stage is abandoned (its Finish is never called) and the thread joined.
 class ThreadedSink final : public ByteSink {
  public:
   explicit ThreadedSink(ByteSink& next, StageOptions options = {});
@@ -23,7 +23,8 @@ class ThreadedSink final : public ByteSink {
   Status Write(Bytes bytes) override;
   Status Finish() override;
 
-  // Room of up to slab_bytes to write into directly (at least one byte); Commit says how much was used.
+  // Room of up to slab_bytes to write into directly (at least one byte); Commit says how much was
+  // used.
   Expected<MutableBytes> Reserve();
   Status Commit(std::size_t bytes);
 

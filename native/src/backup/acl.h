@@ -1,0 +1,52 @@
+// The parts of a security descriptor (MS-DTYP 2.4), checked once and then borrowed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/expected.h"
+
+namespace wclayer::backup {
+
+inline constexpr std::uint16_t kDaclPresent = 0x0004;
+inline constexpr std::uint16_t kSaclPresent = 0x0010;
+inline constexpr std::uint16_t kDaclAutoInheritRequested = 0x0100;
+inline constexpr std::uint16_t kSaclAutoInheritRequested = 0x0200;
+inline constexpr std::uint16_t kDaclAutoInherited = 0x0400;
+inline constexpr std::uint16_t kSaclAutoInherited = 0x0800;
+inline constexpr std::uint16_t kDaclProtected = 0x1000;
+inline constexpr std::uint16_t kSaclProtected = 0x2000;
+inline constexpr std::uint16_t kSelfRelative = 0x8000;
+
+inline constexpr std::uint32_t kObjectTypePresent = 1;
+inline constexpr std::uint32_t kInheritedObjectTypePresent = 2;
+
+struct Ace {
+  std::uint8_t type = 0;
+  std::uint8_t flags = 0;
+  std::uint32_t mask = 0;
+  Bytes object_type;            // 16 bytes or empty
+  Bytes inherited_object_type;  // 16 bytes or empty
+  Bytes sid;
+  Bytes application_data;  // behind the SID
+};
+
+struct Acl {
+  std::uint8_t revision = 0;
+  std::vector<Ace> aces;
+};
+
+struct Descriptor {
+  std::uint16_t control = 0;
+  Bytes owner;  // SIDs; empty: none
+  Bytes group;
+  std::optional<Acl> sacl;
+  std::optional<Acl> dacl;
+};
+
+bool IsObjectAce(std::uint8_t type);
+Expected<Descriptor> ParseDescriptor(Bytes buffer);
+
+}  // namespace wclayer::backup

@@ -1,0 +1,67 @@
+#include "backup/ea.h"
+
+#include "base/limits.h"
+
+namespace wclayer::backup {
+namespace {
+
+constexpr std::size_t kHeaderBytes = 8;  // next, flags, name length, value length
+
+Error Bad(const std::string& what) {
+  return Error(Errc::kBadArchive, "invalid extended attribute buffer: " + what);
+}
+
+}  // namespace
+
+Expected<std::vector<ExtendedAttribute>> ParseEas(Bytes buffer) {
+  std::vector<ExtendedAttribute> all;
+  if (buffer.size() > kMaxEaBytes) return LimitError("kMaxEaBytes", kMaxEaBytes, buffer.size());
+  while (!buffer.empty()) {
+    if (buffer.size() < kHeaderBytes) return Bad("an entry shorter than its header");
+    const std::size_t next = LoadLe<std::uint32_t>(buffer.data());
+    ExtendedAttribute ea;
+    ea.flags = LoadLe<std::uint8_t>(buffer.data() + 4);
+    const std::size_t name_length = LoadLe<std::uint8_t>(buffer.data() + 5);
+    const std::size_t value_length = LoadLe<std::uint16_t>(buffer.data() + 6);
+    const std::size_t size = kHeaderBytes + name_length + 1 + value_length;
+    if (next != 0 && (next > buffer.size() || next < size))
+      return Bad("an entry's offset to the next is wrong");
+    if (size > buffer.size()) return Bad("a value reaches beyond the end");
+    if (name_length == 0) return Bad("a name is empty");
+    if (buffer[kHeaderBytes + name_length] != std::byte{0}) return Bad("a name without its NUL");
+    ea.name = AsText(buffer.subspan(kHeaderBytes, name_length));
+    const Bytes value = buffer.subspan(kHeaderBytes + name_length + 1, value_length);
+    ea.value.assign(value.begin(), value.end());
+    all.push_back(std::move(ea));
+    if (next == 0) break;  // the last entry may be padded or not
+    buffer = buffer.subspan(next);
+  }
+  return all;
+}
+
+Expected<Buffer> BuildEas(const std::vector<ExtendedAttribute>& attributes) {
+  Buffer out;
+  for (std::size_t i = 0; i < attributes.size(); ++i) {
+    const ExtendedAttribute& ea = attributes[i];
+    if (ea.name.empty() || ea.name.size() > 255)
+      return Bad("a name of " + std::to_string(ea.name.size()) + " bytes (1 to 255)");
+    if (ea.name.find('\0') != std::string::npos) return Bad("a NUL in a name");
+    if (ea.value.size() > 65535)
+      return Bad("a value of " + std::to_string(ea.value.size()) + " bytes (at most 65535)");
+    const std::size_t size = kHeaderBytes + ea.name.size() + 1 + ea.value.size();
+    const std::size_t padded = (size + 3) & ~std::size_t{3};
+    const bool last = i + 1 == attributes.size();
+    AppendLe(out, static_cast<std::uint32_t>(last ? 0 : padded));
+    AppendLe(out, ea.flags);
+    AppendLe(out, static_cast<std::uint8_t>(ea.name.size()));
+    AppendLe(out, static_cast<std::uint16_t>(ea.value.size()));
+    Append(out, AsBytes(ea.name));
+    out.push_back(std::byte{0});
+    Append(out, ea.value);
+    out.resize(out.size() + padded - size);
+  }
+  if (out.size() > kMaxEaBytes) return LimitError("kMaxEaBytes", kMaxEaBytes, out.size());
+  return out;
+}
+
+}  // namespace wclayer::backup

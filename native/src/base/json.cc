@@ -1,0 +1,302 @@
+#include "base/json.h"
+
+#include <charconv>
+
+#include "base/limits.h"
+#include "base/utf16.h"
+
+namespace wclayer {
+namespace {
+
+constexpr int kMaxDepth = 16;
+
+class Parser {
+ public:
+  explicit Parser(std::string_view text) : text_(text) {}
+
+  Expected<Json> Whole() {
+    WCLAYER_ASSIGN(Json value, Value(0));
+    SkipSpace();
+    if (at_ != text_.size()) return Bad("something follows the value");
+    return value;
+  }
+
+ private:
+  Error Bad(const std::string& why) const {
+    return Error(Errc::kInvalidArgument, "bad JSON at byte " + std::to_string(at_) + ": " + why);
+  }
+  void SkipSpace() {
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+      ++at_;
+  }
+  bool Take(char c) {
+    SkipSpace();
+    if (at_ >= text_.size() || text_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
+  bool Word(std::string_view word) {
+    if (!text_.substr(at_).starts_with(word)) return false;
+    at_ += word.size();
+    return true;
+  }
+
+  Expected<Json> Value(int depth) {
+    if (depth > kMaxDepth) return Bad("nested deeper than 16");
+    SkipSpace();
+    if (at_ >= text_.size()) return Bad("the text ends too early");
+    const char c = text_[at_];
+    Json value;
+    if (c == '{') return Members(depth);
+    if (c == '[') return Items(depth);
+    if (c == '"') {
+      WCLAYER_ASSIGN(value.string, Text());
+      value.kind = Json::Kind::kString;
+      return value;
+    }
+    if (Word("null")) return value;
+    if (Word("true")) return Json::Of(true);
+    if (Word("false")) return Json::Of(false);
+    return Number();
+  }
+
+  Expected<Json> Number() {
+    const char* begin = text_.data() + at_;
+    const char* end = text_.data() + text_.size();
+    std::int64_t number = 0;
+    const auto [stop, code] = std::from_chars(begin, end, number);
+    if (code != std::errc() || stop == begin) return Bad("neither a value nor a 64-bit number");
+    const char* digits = *begin == '-' ? begin + 1 : begin;
+    if (*digits == '0' && stop != digits + 1) return Bad("a number with a leading zero");
+    if (stop != end && (*stop == '.' || *stop == 'e' || *stop == 'E'))
+      return Bad("a number with a fraction or exponent");
+    at_ = static_cast<std::size_t>(stop - text_.data());
+    return Json::Of(number);
+  }
+
+  Expected<Json> Items(int depth) {
+    ++at_;
+    Json list = Json::Array();
+    if (Take(']')) return list;
+    do {
+      WCLAYER_ASSIGN(Json item, Value(depth + 1));
+      list.array.push_back(std::move(item));
+    } while (Take(','));
+    if (!Take(']')) return Bad("',' or ']' expected");
+    return list;
+  }
+
+  Expected<Json> Members(int depth) {
+    ++at_;
+    Json members = Json::Object();
+    if (Take('}')) return members;
+    do {
+      SkipSpace();
+      if (at_ >= text_.size() || text_[at_] != '"') return Bad("a name in quotes expected");
+      WCLAYER_ASSIGN(const std::string key, Text());
+      if (!Take(':')) return Bad("':' expected");
+      WCLAYER_ASSIGN(Json value, Value(depth + 1));
+      members.Add(key, std::move(value));
+    } while (Take(','));
+    if (!Take('}')) return Bad("',' or '}' expected");
+    return members;
+  }
+
+  Expected<std::string> Text() {
+    ++at_;
+    // Collected as UTF-16 where escapes are used, since \ud800 alone must survive.
+    std::string text;
+    std::u16string escaped;
+    const auto flush = [&] {
+      text += ToUtf8(escaped);
+      escaped.clear();
+    };
+    for (;;) {
+      if (at_ >= text_.size()) return Bad("a text without its closing quote");
+      const char c = text_[at_++];
+      if (c == '"') break;
+      if (static_cast<unsigned char>(c) < 0x20) return Bad("a control character in a text");
+      if (c != '\\') {
+        flush();
+        text += c;
+        continue;
+      }
+      if (at_ >= text_.size()) return Bad("a text without its closing quote");
+      const char kind = text_[at_++];
+      static constexpr std::string_view kFrom = "\"\\/bfnrt";
+      static constexpr std::string_view kTo = "\"\\/\b\f\n\r\t";
+      if (const std::size_t simple = kFrom.find(kind); simple != std::string_view::npos) {
+        flush();
+        text += kTo[simple];
+        continue;
+      }
+      if (kind != 'u' || text_.size() - at_ < 4) return Bad("an unknown escape");
+      std::uint16_t unit = 0;
+      const char* digits = text_.data() + at_;
+      const auto [stop, code] = std::from_chars(digits, digits + 4, unit, 16);
+      if (code != std::errc() || stop != digits + 4) return Bad("\\u takes four hex digits");
+      at_ += 4;
+      escaped += static_cast<char16_t>(unit);
+    }
+    flush();
+    if (!IsWtf8(text)) return Bad("a text that is not UTF-8");
+    return text;
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+void WriteText(std::string& out, std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  const auto escape = [&](std::uint32_t unit) {
+    out += "\\u";
+    for (int shift = 12; shift >= 0; shift -= 4) out += kHex[unit >> shift & 15];
+  };
+  out += '"';
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const auto rest = text.substr(i);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += text[i];
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (c < 0x20 || c == '<' || c == '>' || c == '&') {
+      escape(c);
+    } else if (rest.starts_with("\xE2\x80\xA8") || rest.starts_with("\xE2\x80\xA9")) {
+      escape(0x2000u | (static_cast<unsigned char>(text[i + 2]) & 0x3Fu));
+      i += 2;
+    } else if (c == 0xED && rest.size() >= 3 && static_cast<unsigned char>(rest[1]) >= 0xA0) {
+      // A lone surrogate: valid JSON only as an escape.
+      escape(0xD000u | (static_cast<unsigned char>(rest[1]) & 0x3Fu) << 6 |
+             (static_cast<unsigned char>(rest[2]) & 0x3Fu));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  out += '"';
+}
+
+void Write(std::string& out, const Json& value) {
+  switch (value.kind) {
+    case Json::Kind::kNull:
+      out += "null";
+      return;
+    case Json::Kind::kBool:
+      out += value.boolean ? "true" : "false";
+      return;
+    case Json::Kind::kInt:
+      out += std::to_string(value.integer);
+      return;
+    case Json::Kind::kString:
+      WriteText(out, value.string);
+      return;
+    case Json::Kind::kArray: {
+      out += '[';
+      const char* separator = "";
+      for (const Json& item : value.array) {
+        out += separator;
+        separator = ",";
+        Write(out, item);
+      }
+      out += ']';
+      return;
+    }
+    case Json::Kind::kObject: {
+      out += '{';
+      const char* separator = "";
+      for (const auto& [key, item] : value.object) {
+        out += separator;
+        separator = ",";
+        WriteText(out, key);
+        out += ':';
+        Write(out, item);
+      }
+      out += '}';
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+Json Json::Of(std::string_view text) {
+  Json value;
+  value.kind = Kind::kString;
+  value.string = text;
+  return value;
+}
+
+Json Json::Of(std::int64_t number) {
+  Json value;
+  value.kind = Kind::kInt;
+  value.integer = number;
+  return value;
+}
+
+Json Json::Of(bool boolean) {
+  Json value;
+  value.kind = Kind::kBool;
+  value.boolean = boolean;
+  return value;
+}
+
+Json Json::Array() {
+  Json value;
+  value.kind = Kind::kArray;
+  return value;
+}
+
+Json Json::Object() {
+  Json value;
+  value.kind = Kind::kObject;
+  return value;
+}
+
+Json& Json::Add(std::string_view key, Json value) {
+  object.emplace_back(key, std::move(value));
+  return *this;
+}
+
+const Json* Json::Find(std::string_view key) const {
+  // The last of equal keys wins.
+  for (auto at = object.rbegin(); at != object.rend(); ++at) {
+    if (at->first == key) return &at->second;
+  }
+  return nullptr;
+}
+
+std::string Json::StringOr(std::string_view key, std::string_view otherwise) const {
+  const Json* found = Find(key);
+  return found != nullptr && found->kind == Kind::kString ? found->string : std::string(otherwise);
+}
+
+std::int64_t Json::IntOr(std::string_view key, std::int64_t otherwise) const {
+  const Json* found = Find(key);
+  return found != nullptr && found->kind == Kind::kInt ? found->integer : otherwise;
+}
+
+bool Json::BoolOr(std::string_view key, bool otherwise) const {
+  const Json* found = Find(key);
+  return found != nullptr && found->kind == Kind::kBool ? found->boolean : otherwise;
+}
+
+Expected<Json> ParseJson(std::string_view text) {
+  if (text.size() > kMaxJsonBytes) return LimitError("kMaxJsonBytes", kMaxJsonBytes, text.size());
+  return Parser(text).Whole();
+}
+
+std::string WriteJson(const Json& value) {
+  std::string out;
+  Write(out, value);
+  return out;
+}
+
+}  // namespace wclayer
