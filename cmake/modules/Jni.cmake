@@ -1,8 +1,10 @@
 # libwclayer.so: the whole core behind the JNI entry points, static but for libc, exporting only
 # JNI_OnLoad and JNI_OnUnload.
-set(JAVA_AWT_LIBRARY NotNeeded)
-set(JAVA_AWT_INCLUDE_PATH NotNeeded)
-find_package(JNI REQUIRED)
+#
+# Only JNI's headers are needed, from JAVA_HOME or Debian's JDK 17.
+file(GLOB jdks /usr/lib/jvm/java-17-openjdk-*)
+find_path(JNI_INCLUDE jni.h HINTS "$ENV{JAVA_HOME}/include" PATHS ${jdks} PATH_SUFFIXES include REQUIRED)
+set(JNI_INCLUDE_DIRS "${JNI_INCLUDE}" "${JNI_INCLUDE}/linux")
 file(GLOB jni_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/jni/*.cc")
 if(jni_sources)
   add_library(wclayer SHARED ${jni_sources})
