@@ -9,20 +9,22 @@
 
 namespace wclayer::tar {
 
-// Receives a tar. Every byte of the input arrives exactly once and in order, either as OnRaw (header
-// blocks, sparse maps, padding, end blocks, whatever trails) or as OnPayload. An error stops the reader
-// for good. Spans live during the call only.
+// Receives a tar. Every byte of the input arrives exactly once and in order, either as OnRaw
+// (header blocks, sparse maps, padding, end blocks, whatever trails) or as OnPayload. An error
+// stops the reader for good. Spans live during the call only.
 class Sink {
  public:
   virtual ~Sink() = default;
   virtual Status OnRaw(Bytes bytes) = 0;
-  virtual Status OnEntry(const Entry& entry) = 0;  // after its header's raw bytes, before its payload
-  virtual Status OnPayload(Bytes bytes) = 0;       // stored_size bytes in all; never called with none
-  virtual Status OnEntryEnd() = 0;                 // after the payload, before the padding's raw bytes
+  virtual Status OnEntry(
+      const Entry& entry) = 0;                // after its header's raw bytes, before its payload
+  virtual Status OnPayload(Bytes bytes) = 0;  // stored_size bytes in all; never called with none
+  virtual Status OnEntryEnd() = 0;            // after the payload, before the padding's raw bytes
 };
 
 struct ReaderOptions {
-  bool strict_end = false;  // refuse a tar without padding of the last file or without end blocks (C14)
+  bool strict_end =
+      false;  // refuse a tar without padding of the last file or without end blocks (C14)
 };
 
 class Reader {
