@@ -99,7 +99,7 @@ Status MountByOptions(const OverlayRequest& request) {
   };
   Status status;
   for (std::size_t i = 0; i < request.lowers.size() && status; ++i) {
-    char name[8];
+    char name[20];
     std::snprintf(name, sizeof name, "%zx", i);
     status = use(request.lowers[i], name);
     options += (i == 0 ? "" : ":") + std::string(name);
