@@ -169,7 +169,8 @@ Status PaxHeader::ParseRecord(std::string_view& rest, PaxRecord& record) {
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos) return bad("the record has no '='");
   record = {text.substr(0, equals), text.substr(equals + 1)};
-  if (!IsValidRecord(record.key, record.value)) return bad("a NUL in the key or in a name, or an empty key");
+  if (!IsValidRecord(record.key, record.value))
+    return bad("a NUL in the key or in a name, or an empty key");
   return {};
 }
 

@@ -14,8 +14,8 @@
 namespace wclayer::tar {
 
 enum class Format {
-  kPax,  // Go's FormatPAX: atime and ctime become records, mtime when it has a fraction; an entry
-         // that needs no record at all is plain ustar
+  kPax,   // Go's FormatPAX: atime and ctime become records, mtime when it has a fraction; an entry
+          // that needs no record at all is plain ustar
   kAuto,  // Go's default (whiteouts, v1.10 tars): ustar, and PAX records only where a field needs
           // them; atime and ctime are dropped, mtime is rounded to seconds
 };
