@@ -9,10 +9,11 @@
 
 namespace wclayer::tar {
 
-// Receives a tar. Every byte of the input arrives exactly once and in order, either as OnRaw (header
-// blocks, sparse maps, padding, end blocks, whatever trails) or as OnPayload. An error stops the
-// reader for good; raw bytes just before it may not have been handed on. Spans live during the call
-// only. A global extended header is an entry of type 'g'. Two zero blocks end the archive.
+// Receives a tar. Every byte of the input arrives exactly once and in order, either as OnRaw
+// (header blocks, sparse maps, padding, end blocks, whatever trails) or as OnPayload. An error
+// stops the reader for good; raw bytes just before it may not have been handed on. Spans live
+// during the call only. A global extended header is an entry of type 'g'. Two zero blocks end the
+// archive.
 class Sink {
  public:
   virtual ~Sink() = default;
