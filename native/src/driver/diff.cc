@@ -324,9 +324,11 @@ wclayer::Status Core::DiffPathTo(const std::string& id, const std::string& folde
         Error(Errc::kInvalidArgument, "the folder for the export must be empty").At(folder));
   }
   if (auto done = platform_.Export(found->platform, folder, (*read)->against()); !done) {
-    for (const fs::Listed& item : *target->List()) {
-      auto gone = target->RemoveTree(item.name);
-      (void)gone.has_value();
+    if (const auto left = target->List()) {
+      for (const fs::Listed& item : *left) {
+        auto gone = target->RemoveTree(item.name);
+        (void)gone.has_value();
+      }
     }
     return fail(std::move(done).error());
   }

@@ -1,5 +1,6 @@
 // Tar → layer: every decision about what a Windows layer tar may hold and what it means
-// (spec layer-formats §c.7, store §2–§4). The table that the decision's docs show is docs/formats.md.
+// (spec layer-formats §c.7, store §2–§4). The table that the decision's docs show is
+// docs/formats.md.
 #pragma once
 
 #include <functional>
@@ -19,9 +20,9 @@ struct ImportOptions {
 };
 
 struct ImportSummary {
-  std::int64_t size_bytes = 0;     // sum of main files below Files/ and UtilityVM/Files/, hard links once;
-                                   // what a duplicate replaced does not count
-  std::uint64_t entries = 0;       // tar entries
+  std::int64_t size_bytes = 0;  // sum of main files below Files/ and UtilityVM/Files/, hard links
+                                // once; what a duplicate replaced does not count
+  std::uint64_t entries = 0;    // tar entries
   bool has_hives = false;
   bool has_utility_vm = false;
   std::vector<std::string> warnings;  // at most 100; the last one says how many more

@@ -1,9 +1,9 @@
 // The skeleton of a tar: every byte of it that is not the payload of a stored stream, and for each
-// payload its length and checksum and where it is stored (design §3, store §4). Kept compressed beside
-// the layer; with the payloads it gives the same tar again, byte for byte.
+// payload its length and checksum and where it is stored (design §3, store §4). Kept compressed
+// beside the layer; with the payloads it gives the same tar again, byte for byte.
 //
-// Files in the layer's private folder: "skeleton" and, when payloads exist that are not stored with the
-// layer (overwritten duplicates, unknown types), "extra". Format: docs/formats.md.
+// Files in the layer's private folder: "skeleton" and, when payloads exist that are not stored with
+// the layer (overwritten duplicates, unknown types), "extra". Format: docs/formats.md.
 #pragma once
 
 #include <cstdint>
@@ -23,14 +23,15 @@ class SkeletonWriter {
   ~SkeletonWriter();
 
   Status Raw(Bytes bytes);
-  // A payload that the store keeps: stream `stream` of entry `ordinal`. Its bytes follow by Payload.
+  // A payload that the store keeps: stream `stream` of entry `ordinal`. Its bytes follow by
+  // Payload.
   Status BeginStored(std::uint64_t ordinal, std::uint32_t stream);
   // A payload kept for replay alone: its bytes go to "extra" (kMaxExtraBytes in all).
   Status BeginExtra();
   Status Payload(Bytes bytes);
   Status EndPayload();
-  // A stored payload will be replaced by a later duplicate: from now on it is in "extra" too; `read` gives
-  // its bytes (as ItemSink::ReadBack).
+  // A stored payload will be replaced by a later duplicate: from now on it is in "extra" too;
+  // `read` gives its bytes (as ItemSink::ReadBack).
   Status MoveToExtra(std::uint64_t ordinal, ItemSink& read);
   Status Finish();  // writes the table of payloads and the checksum; the files are complete
 
@@ -44,10 +45,11 @@ class SkeletonWriter {
 class SkeletonReplay {
  public:
   static Expected<bool> Exists(const std::string& folder);
-  static Expected<std::unique_ptr<SkeletonReplay>> Open(const std::string& folder, ItemSource& source);
+  static Expected<std::unique_ptr<SkeletonReplay>> Open(const std::string& folder,
+                                                        ItemSource& source);
   ~SkeletonReplay();
-  // As TarExporter::Fill. A payload whose size or checksum differs: kLayerDamaged naming its path, before
-  // anything of it is handed on if it fits `buffer`, before the stream's end otherwise.
+  // As TarExporter::Fill. A payload whose size or checksum differs: kLayerDamaged naming its path,
+  // before anything of it is handed on if it fits `buffer`, before the stream's end otherwise.
   Expected<std::size_t> Fill(MutableBytes buffer);
   std::uint64_t entries() const;
 

@@ -4,12 +4,13 @@
 #include <memory>
 #include <string>
 
-#include "io/sink.h"
 #include "base/expected.h"
+#include "io/sink.h"
 
 namespace wclayer::layer {
 
-// Pulls the tar of `folder`: names relative, '/', folders with a trailing slash, sorted by bytes, depth first.
+// Pulls the tar of `folder`: names relative, '/', folders with a trailing slash, sorted by bytes,
+// depth first.
 class FolderTar {
  public:
   static Expected<std::unique_ptr<FolderTar>> Open(const std::string& folder);
@@ -23,7 +24,8 @@ class FolderTar {
   std::unique_ptr<State> state_;
 };
 
-// Unpacks such a tar into a fresh folder; nothing can leave it (X1). Whiteouts act on the folder itself.
+// Unpacks such a tar into a fresh folder; nothing can leave it (X1). Whiteouts act on the folder
+// itself.
 class FolderUntar final : public io::ByteSink {
  public:
   static Expected<std::unique_ptr<FolderUntar>> Open(const std::string& folder);
@@ -40,8 +42,8 @@ class FolderUntar final : public io::ByteSink {
 };
 
 // Recognises a tar by its first entries: transport tars have names ending in ".$wcidirs$", a
-// "tombstones.txt" at the top, or folders with a trailing slash whose siblings are such. `head` is the
-// first plain-tar bytes (up to 64 KiB); kOci unless there is a reason.
+// "tombstones.txt" at the top, or folders with a trailing slash whose siblings are such. `head` is
+// the first plain-tar bytes (up to 64 KiB); kOci unless there is a reason.
 enum class TarKind { kUnknown, kOci, kTransport };
 TarKind RecogniseTar(Bytes head);
 

@@ -1,0 +1,33 @@
+// The names of a layer tar: what is refused before anything touches the disk (X1), and whiteouts.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/expected.h"
+
+namespace wclayer::layer {
+
+inline constexpr std::string_view kWhiteoutPrefix = ".wh.";
+inline constexpr std::string_view kOpaqueMarker = ".wh..wh..opq";
+
+// A checked name of a tar entry.
+struct LayerName {
+  std::string path;    // without "./", without a trailing slash; "" for the root itself ("./")
+  std::string stream;  // alternate stream, without ":$DATA"; "" for none
+  bool whiteout = false;
+  bool opaque = false;  // whiteout of all that parents have below `path`
+};
+
+// kUnsafePath: leaves the layer, or Windows cannot hold it; kBadArchive: outside the known top
+// folders. Whiteouts give the path they delete.
+Expected<LayerName> ParseName(std::string_view name);
+// A hard link's target: a plain path below Files/ or UtilityVM/Files/.
+Expected<std::string> ParseLinkTarget(std::string_view name);
+
+std::string_view ParentOf(std::string_view path);  // "" for a top folder
+std::string_view BaseOf(std::string_view path);
+bool IsBelowFiles(
+    std::string_view path);  // strictly below Files or UtilityVM/Files, compared without case
+
+}  // namespace wclayer::layer
