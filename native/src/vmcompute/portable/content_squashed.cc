@@ -42,6 +42,8 @@ class SquashedContent final : public Content {
         entry = Entry();
         entry.kind = Kind::kTombstone;
         entry.path = Join(frame.path, frame.tombstones[frame.gone++]);
+        made_up_ = false;
+        resolved_ = entry;
         current_ = entry;
         return true;
       }

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <set>
 
+#include "base/filetime.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/upcase.h"
@@ -70,6 +72,12 @@ Json ListOf(const std::vector<std::string>& texts) {
   Json list = Json::Array();
   for (const auto& text : texts) list.array.push_back(Json::Of(text));
   return list;
+}
+
+std::int64_t FiletimeNow() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return kFiletimeOfUnixEpoch + now.tv_sec * 10000000 + now.tv_nsec / 100;
 }
 
 std::string Canonical(const std::string& path) {
@@ -266,16 +274,21 @@ Expected<WritableRecord> Home::ReadWritable(std::string_view id) const {
   WCLAYER_ASSIGN(record.parents, Strings(json.Find("parents"), kWritableFile));
   record.size_bytes =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, json.IntOr("sizeBytes", 0)));
+  record.created = json.IntOr("created", 0);
+  record.mode = json.StringOr("mode", "");
   return record;
 }
 
 Status Home::WriteWritable(const fs::Dir& layer, const WritableRecord& record) const {
   const auto size = static_cast<std::int64_t>(
       std::min<std::uint64_t>(record.size_bytes, std::uint64_t{INT64_MAX}));
+  const std::int64_t created = record.created != 0 ? record.created : FiletimeNow();
   const Json json = Json::Object()
                         .Add("version", Json::Of(kFormatVersion))
                         .Add("parents", ListOf(record.parents))
-                        .Add("sizeBytes", Json::Of(size));
+                        .Add("sizeBytes", Json::Of(size))
+                        .Add("created", Json::Of(created))
+                        .Add("mode", Json::Of(record.mode));
   WCLAYER_TRY(layer.MakeDirs(kPrivate));
   return layer.ReplaceSmall(Join(kPrivate, kWritableFile), WriteJson(json), durability());
 }

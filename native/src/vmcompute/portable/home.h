@@ -29,6 +29,8 @@ Status CheckId(std::string_view id, bool removal = false);
 struct WritableRecord {
   std::vector<std::string> parents;  // ids, immediate parent first
   std::uint64_t size_bytes = 0;      // 0: the default; shown, not enforced
+  std::int64_t created = 0;          // FILETIME; 0 when written: now
+  std::string mode;                  // "overlay" or "checkout", from the first mount on (store §5)
 };
 
 enum class LayerKind { kNone, kCreated, kCommitted, kWritable };

@@ -70,11 +70,13 @@ template <class T, class Call>
 Expected<T> Import::Guard(Call&& call) {
   if (failed_) return *failed_;
   Expected<T> result = call();
-  if (!result) {
-    failed_ = Error(result.error()).Of(id_);
-    return *failed_;
-  }
+  if (!result) return Fail(std::move(result).error());
   return result;
+}
+
+Error Import::Fail(Error error) {
+  if (!failed_) failed_ = std::move(error).Of(id_);
+  return *failed_;
 }
 
 Expected<std::uint64_t> Import::Add(const ImportedEntry& given) {

@@ -39,6 +39,8 @@ class Import {
   ~Import();  // undoes everything, unless End succeeded
 
   Expected<std::uint64_t> Add(const ImportedEntry& given);
+  // An entry that cannot even be named: the import has failed.
+  Error Fail(Error error);
   Status Write(Bytes stream);  // of the entry added last
   Expected<std::size_t> ReadBack(std::uint64_t ordinal, std::uint32_t stream, std::uint64_t offset,
                                  MutableBytes buffer);

@@ -45,11 +45,12 @@ Expected<std::unique_ptr<Staging>> Staging::Begin(std::shared_ptr<Home> home) {
   std::unique_ptr<Staging> staging(new Staging());
   staging->home_ = std::move(home);
   WCLAYER_ASSIGN(staging->private_, staging->home_->Private());
+  WCLAYER_ASSIGN(staging->locks_, staging->private_.OpenDir(kLocks));
   WCLAYER_ASSIGN(staging->name_, FreshName());
   // The lock first: a folder without one is anybody's to clear.
-  WCLAYER_ASSIGN(staging->lock_, fs::FileLock::Acquire(staging->private_,
-                                                       std::string(kStagingLock) + staging->name_,
-                                                       fs::LockMode::kExclusive, {}));
+  WCLAYER_ASSIGN(staging->lock_,
+                 fs::FileLock::Acquire(staging->locks_, std::string(kStagingLock) + staging->name_,
+                                       fs::LockMode::kExclusive, {}));
   const std::string below = Below(kStaging, staging->name_);
   WCLAYER_TRY(staging->private_.MakeDir(below));
   WCLAYER_ASSIGN(staging->dir_, staging->private_.OpenDir(below));
@@ -64,7 +65,7 @@ Staging::~Staging() {
   // What cannot be removed now is removed by the next Recover.
   const auto gone = private_.RemoveTree(Below(kStaging, name_));
   if (gone && lock_) {
-    const auto unlocked = private_.Remove(Below(kLocks, std::string(kStagingLock) + name_));
+    const auto unlocked = locks_.Remove(std::string(kStagingLock) + name_);
     (void)unlocked.has_value();
   }
 }
@@ -115,20 +116,20 @@ Status Staging::Publish(const std::string& id, bool flush) {
 Status RecoverStaging(Home& home) {
   WCLAYER_ASSIGN(const auto folder, home.Private());
   WCLAYER_ASSIGN(const auto staging, folder.OpenDir(kStaging));
+  WCLAYER_ASSIGN(const auto locks_dir, folder.OpenDir(kLocks));
   WCLAYER_ASSIGN(const auto left, staging.List());
   for (const auto& item : left) {
     const std::string lock_name = std::string(kStagingLock) + item.name;
-    auto lock = fs::FileLock::Acquire(folder, lock_name, fs::LockMode::kExclusive, {});
+    auto lock = fs::FileLock::Acquire(locks_dir, lock_name, fs::LockMode::kExclusive, {});
     if (!lock && Busy(lock.error())) continue;
     if (!lock) return std::move(lock).error();
     WCLAYER_TRY(staging.RemoveTree(item.name));
-    WCLAYER_TRY(folder.Remove(Below(kLocks, lock_name)));
+    WCLAYER_TRY(locks_dir.Remove(lock_name));
   }
-  WCLAYER_ASSIGN(const auto locks_dir, folder.OpenDir(kLocks));
   WCLAYER_ASSIGN(const auto locks, locks_dir.List());
   for (const auto& item : locks) {
     if (!item.name.starts_with(kStagingLock)) continue;
-    auto lock = fs::FileLock::Acquire(folder, item.name, fs::LockMode::kExclusive, {});
+    auto lock = fs::FileLock::Acquire(locks_dir, item.name, fs::LockMode::kExclusive, {});
     if (!lock) continue;  // in use
     WCLAYER_ASSIGN(const bool there, staging.Exists(item.name.substr(kStagingLock.size())));
     if (!there) WCLAYER_TRY(locks_dir.Remove(item.name));
@@ -140,32 +141,34 @@ Status RemoveLayer(Home& home, const std::string& id) {
   WCLAYER_ASSIGN(const auto folder, home.FolderOf(id));
   if (!folder) return {};
   WCLAYER_ASSIGN(const auto own, home.Private());
+  WCLAYER_ASSIGN(const auto locks, own.OpenDir(kLocks));
   WCLAYER_ASSIGN(const auto root, home.Root());
   const std::string removal = IsRemoval(*folder) ? *folder : *folder + kRemoving;
   const std::string lock_name = std::string(kRemovalLock) + LowerAscii(removal);
-  WCLAYER_ASSIGN(const auto lock, fs::FileLock::Acquire(own, lock_name, fs::LockMode::kExclusive,
+  WCLAYER_ASSIGN(const auto lock, fs::FileLock::Acquire(locks, lock_name, fs::LockMode::kExclusive,
                                                         std::chrono::seconds(10)));
   if (removal != *folder) {
     WCLAYER_TRY(root.RemoveTree(removal));  // an older removal that was not finished
     WCLAYER_TRY(root.Rename(*folder, root, removal, RenameMode::kNoReplace));
   }
   WCLAYER_TRY(root.RemoveTree(removal));
-  return own.Remove(Below(kLocks, lock_name));
+  return locks.Remove(lock_name);
 }
 
 Status RecoverRemovals(Home& home) {
   WCLAYER_ASSIGN(const auto own, home.Private());
+  WCLAYER_ASSIGN(const auto locks, own.OpenDir(kLocks));
   WCLAYER_ASSIGN(const auto root, home.Root());
   WCLAYER_ASSIGN(const auto listed, root.List());
   for (const auto& item : listed) {
     if (item.type != fs::Type::kDirectory || !IsRemoval(item.name) || !CheckId(item.name, true))
       continue;
     const std::string lock_name = std::string(kRemovalLock) + LowerAscii(item.name);
-    auto lock = fs::FileLock::Acquire(own, lock_name, fs::LockMode::kExclusive, {});
+    auto lock = fs::FileLock::Acquire(locks, lock_name, fs::LockMode::kExclusive, {});
     if (!lock && Busy(lock.error())) continue;
     if (!lock) return std::move(lock).error();
     WCLAYER_TRY(root.RemoveTree(item.name));
-    WCLAYER_TRY(own.Remove(Below(kLocks, lock_name)));
+    WCLAYER_TRY(locks.Remove(lock_name));
   }
   return {};
 }

@@ -35,6 +35,7 @@ class Staging {
   std::string name_;
   std::string path_;
   fs::Dir private_;
+  fs::Dir locks_;
   fs::Dir dir_;
   fs::FileLock lock_;
 };

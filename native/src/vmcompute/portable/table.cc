@@ -258,9 +258,8 @@ Hresult WCLAYER_ABI ImportLayerBeginCall(const DriverInfo* info, Utf16 id,
   });
 }
 
-Expected<std::uint64_t> AddEntry(void* context, Utf16 name, const FileBasicInfo* info,
-                                 const vmcompute::EntryExtra* extra) {
-  if (context == nullptr) return Missing("context");
+Expected<ImportedEntry> EntryOf(Utf16 name, const FileBasicInfo* info,
+                                const vmcompute::EntryExtra* extra) {
   if (name == nullptr) return Missing("name");
   ImportedEntry given;
   WCLAYER_ASSIGN(given.path, PathFromAbi(name));
@@ -272,19 +271,27 @@ Expected<std::uint64_t> AddEntry(void* context, Utf16 name, const FileBasicInfo*
     given.times[3] = info->change_time;
     given.attributes = info->attributes;
   }
-  if (extra != nullptr) {
-    given.opaque = given.tombstone && extra->opaque;
-    given.time_absent = extra->time_absent;
-    for (int i = 0; i < 4; ++i) {
-      if (extra->time_remainder[i] > 99)
-        return Error(Errc::kInvalidArgument, "a time remainder is over 99 ns").At(given.path);
-      given.time_remainder[i] = extra->time_remainder[i];
-    }
-    if (extra->link_target != nullptr && !given.tombstone) {
-      WCLAYER_ASSIGN(given.link_target, PathFromAbi(extra->link_target));
-    }
+  if (extra == nullptr) return given;
+  given.opaque = given.tombstone && extra->opaque;
+  given.time_absent = extra->time_absent;
+  for (int i = 0; i < 4; ++i) {
+    if (extra->time_remainder[i] > 99)
+      return Error(Errc::kInvalidArgument, "a time remainder is over 99 ns").At(given.path);
+    given.time_remainder[i] = extra->time_remainder[i];
   }
-  return static_cast<Import*>(context)->Add(given);
+  if (extra->link_target != nullptr && !given.tombstone) {
+    WCLAYER_ASSIGN(given.link_target, PathFromAbi(extra->link_target));
+  }
+  return given;
+}
+
+Expected<std::uint64_t> AddEntry(void* context, Utf16 name, const FileBasicInfo* info,
+                                 const vmcompute::EntryExtra* extra) {
+  if (context == nullptr) return Missing("context");
+  auto& import = *static_cast<Import*>(context);
+  auto given = EntryOf(name, info, extra);
+  if (!given) return import.Fail(std::move(given).error());
+  return import.Add(*given);
 }
 
 Hresult WCLAYER_ABI ImportLayerNextCall(void* context, Utf16 name, const FileBasicInfo* info) {
