@@ -86,7 +86,7 @@ Status Platform::Check(Hresult hr, const char* call, std::string_view id) const 
   if (table_->extensions != nullptr && table_->extensions->LastError != nullptr) {
     vmcompute::ErrorDetail detail;
     table_->extensions->LastError(&detail);
-    if (detail.code != 0) {
+    if (detail.code != 0 && detail.message[0] != 0) {
       error = Error(static_cast<Errc>(detail.code), detail.message);
       error.path = detail.path;
       error.sys_errno = detail.sys_errno;
