@@ -47,15 +47,15 @@ struct Error {
   Error(Errc c, std::string what) : code(c), message(std::move(what)) {}
 
   // The outermost caller that knows a detail fills it in; what is there already stays.
-  Error&& At(std::string_view where) && {
+  Error At(std::string_view where) && {
     if (path.empty()) path = where;
     return std::move(*this);
   }
-  Error&& In(std::string_view call) && {
+  Error In(std::string_view call) && {
     if (operation.empty()) operation = call;
     return std::move(*this);
   }
-  Error&& Of(std::string_view id) && {
+  Error Of(std::string_view id) && {
     if (layer.empty()) layer = id;
     return std::move(*this);
   }

@@ -32,10 +32,17 @@ UnixTime WrappedUnixOfFiletime(std::int64_t filetime) {
 }
 
 bool FiletimeOfUnix(UnixTime time, std::int64_t& filetime, std::uint8_t& remainder) {
-  std::int64_t steps = 0;
-  if (__builtin_mul_overflow(time.seconds, kStepsPerSecond, &steps) ||
-      __builtin_add_overflow(steps, kFiletimeOfUnixEpoch, &steps) ||
-      __builtin_add_overflow(steps, static_cast<std::int64_t>(time.nanos / 100), &steps)) {
+  std::int64_t seconds = 0;
+  std::int64_t steps = time.nanos / 100;
+  if (__builtin_add_overflow(time.seconds, kFiletimeOfUnixEpoch / kStepsPerSecond, &seconds)) {
+    return false;
+  }
+  if (seconds < 0) {  // counted from the next second on: the first second of all is not whole
+    ++seconds;
+    steps -= kStepsPerSecond;
+  }
+  if (__builtin_mul_overflow(seconds, kStepsPerSecond, &seconds) ||
+      __builtin_add_overflow(seconds, steps, &steps)) {
     return false;
   }
   filetime = steps;

@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/limits.h"
@@ -7,8 +8,6 @@
 
 namespace wclayer {
 namespace {
-
-constexpr int kMaxDepth = 16;
 
 class Parser {
  public:
@@ -43,7 +42,9 @@ class Parser {
   }
 
   Expected<Json> Value(int depth) {
-    if (depth > kMaxDepth) return Bad("nested deeper than 16");
+    if (depth > kMaxJsonDepth)
+      return LimitError("kMaxJsonDepth", kMaxJsonDepth, static_cast<std::uint64_t>(depth));
+    if (++values_ > kMaxJsonValues) return LimitError("kMaxJsonValues", kMaxJsonValues, values_);
     SkipSpace();
     if (at_ >= text_.size()) return Bad("the text ends too early");
     const char c = text_[at_];
@@ -105,62 +106,81 @@ class Parser {
 
   Expected<std::string> Text() {
     ++at_;
-    // Collected as UTF-16 where escapes are used, since \ud800 alone must survive.
     std::string text;
-    std::u16string escaped;
-    const auto flush = [&] {
-      text += ToUtf8(escaped);
-      escaped.clear();
-    };
+    std::u16string units;  // of \u escapes in a row, since two of them may be one character
     for (;;) {
-      if (at_ >= text_.size()) return Bad("a text without its closing quote");
-      const char c = text_[at_++];
-      if (c == '"') break;
-      if (static_cast<unsigned char>(c) < 0x20) return Bad("a control character in a text");
-      if (c != '\\') {
-        flush();
-        text += c;
+      const std::size_t plain = std::min(text_.find_first_of("\"\\", at_), text_.size());
+      const std::string_view run = text_.substr(at_, plain - at_);
+      if (std::any_of(run.begin(), run.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
+        return Bad("a control character in a text");
+      at_ = plain;
+      const bool escaped_unit = run.empty() && text_.substr(at_).starts_with("\\u");
+      if (!escaped_unit) {
+        text += ToUtf8(units);
+        units.clear();
+      }
+      text += run;
+      if (at_ + 1 >= text_.size() && !text_.substr(at_).starts_with('"'))
+        return Bad("a text without its closing quote");
+      if (text_[at_++] == '"') break;
+      if (text_[at_] == 'u') {
+        WCLAYER_ASSIGN(const char16_t unit, EscapedUnit());
+        units += unit;
         continue;
       }
-      if (at_ >= text_.size()) return Bad("a text without its closing quote");
-      const char kind = text_[at_++];
       static constexpr std::string_view kFrom = "\"\\/bfnrt";
       static constexpr std::string_view kTo = "\"\\/\b\f\n\r\t";
-      if (const std::size_t simple = kFrom.find(kind); simple != std::string_view::npos) {
-        flush();
-        text += kTo[simple];
-        continue;
-      }
-      if (kind != 'u' || text_.size() - at_ < 4) return Bad("an unknown escape");
-      std::uint16_t unit = 0;
-      const char* digits = text_.data() + at_;
-      const auto [stop, code] = std::from_chars(digits, digits + 4, unit, 16);
-      if (code != std::errc() || stop != digits + 4) return Bad("\\u takes four hex digits");
-      at_ += 4;
-      escaped += static_cast<char16_t>(unit);
+      const std::size_t simple = kFrom.find(text_[at_]);
+      if (simple == std::string_view::npos) return Bad("an unknown escape");
+      text += kTo[simple];
+      ++at_;
     }
-    flush();
     if (!IsWtf8(text)) return Bad("a text that is not UTF-8");
     return text;
   }
 
+  Expected<char16_t> EscapedUnit() {
+    const std::string_view digits = text_.substr(at_ + 1, 4);
+    std::uint16_t unit = 0;
+    const auto [stop, code] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), unit, 16);
+    if (digits.size() != 4 || code != std::errc() || stop != digits.data() + 4)
+      return Bad("\\u takes four hex digits");
+    at_ += 5;
+    return static_cast<char16_t>(unit);
+  }
+
   std::string_view text_;
   std::size_t at_ = 0;
+  std::size_t values_ = 0;
 };
 
-void WriteText(std::string& out, std::string_view text) {
+// How many bytes at the start of `text` are one character; 0: they are none.
+std::size_t CharacterBytes(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  return text.size() >= length && IsWtf8(text.substr(0, length)) ? length : 0;
+}
+
+void WriteEscape(std::string& out, std::uint32_t unit) {
   static constexpr char kHex[] = "0123456789abcdef";
-  const auto escape = [&](std::uint32_t unit) {
-    out += "\\u";
-    for (int shift = 12; shift >= 0; shift -= 4) out += kHex[unit >> shift & 15];
-  };
+  out += "\\u";
+  for (int shift = 12; shift >= 0; shift -= 4) out += kHex[unit >> shift & 15];
+}
+
+void WriteText(std::string& out, std::string_view text) {
   out += '"';
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const auto rest = text.substr(i);
-    if (c == '"' || c == '\\') {
+  for (std::size_t length = 0; !text.empty();
+       text.remove_prefix(std::max<std::size_t>(length, 1))) {
+    length = CharacterBytes(text);
+    const std::string_view character = text.substr(0, length);
+    const auto c = static_cast<unsigned char>(text[0]);
+    if (length == 0) {
+      WriteEscape(out, 0xFFFD);
+    } else if (c == '"' || c == '\\') {
       out += '\\';
-      out += text[i];
+      out += character;
     } else if (c == '\n') {
       out += "\\n";
     } else if (c == '\r') {
@@ -168,17 +188,15 @@ void WriteText(std::string& out, std::string_view text) {
     } else if (c == '\t') {
       out += "\\t";
     } else if (c < 0x20 || c == '<' || c == '>' || c == '&') {
-      escape(c);
-    } else if (rest.starts_with("\xE2\x80\xA8") || rest.starts_with("\xE2\x80\xA9")) {
-      escape(0x2000u | (static_cast<unsigned char>(text[i + 2]) & 0x3Fu));
-      i += 2;
-    } else if (c == 0xED && rest.size() >= 3 && static_cast<unsigned char>(rest[1]) >= 0xA0) {
+      WriteEscape(out, c);
+    } else if (character == "\xE2\x80\xA8" || character == "\xE2\x80\xA9") {
+      WriteEscape(out, character[2] == '\xA8' ? 0x2028 : 0x2029);
+    } else if (c == 0xED && static_cast<unsigned char>(text[1]) >= 0xA0) {
       // A lone surrogate: valid JSON only as an escape.
-      escape(0xD000u | (static_cast<unsigned char>(rest[1]) & 0x3Fu) << 6 |
-             (static_cast<unsigned char>(rest[2]) & 0x3Fu));
-      i += 2;
+      WriteEscape(out, 0xD000u | (static_cast<unsigned char>(text[1]) & 0x3Fu) << 6 |
+                           (static_cast<unsigned char>(text[2]) & 0x3Fu));
     } else {
-      out += text[i];
+      out += character;
     }
   }
   out += '"';

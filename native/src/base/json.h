@@ -37,8 +37,11 @@ struct Json {
   bool BoolOr(std::string_view key, bool otherwise) const;
 };
 
-Expected<Json> ParseJson(std::string_view text);  // limits: kMaxJsonBytes, depth 16
-std::string WriteJson(
-    const Json& value);  // compact; escapes as Go's encoder does (<, >, & as \u003c…)
+// Limits: kMaxJsonBytes, kMaxJsonValues, kMaxJsonDepth. A lone surrogate's escape (\ud800) is read
+// into WTF-8.
+Expected<Json> ParseJson(std::string_view text);
+// Compact; escapes as Go's encoding/json does (<, >, & as \u003c…, bytes that are no UTF-8 as
+// \ufffd), but keeps lone surrogates, as their escapes.
+std::string WriteJson(const Json& value);
 
 }  // namespace wclayer

@@ -20,16 +20,13 @@ constexpr std::array<char16_t, 65536> MakeTable() {
   return table;
 }
 
-const std::array<char16_t, 65536>& Table() {
-  static const std::array<char16_t, 65536> table = MakeTable();
-  return table;
-}
+constexpr std::array<char16_t, 65536> kTable = MakeTable();
 
 }  // namespace
 
 char16_t Upcase(char16_t unit) {
   if (unit < 0x80) return unit >= u'a' && unit <= u'z' ? static_cast<char16_t>(unit - 32) : unit;
-  return Table()[unit];
+  return kTable[unit];
 }
 
 std::u16string Upcase(std::u16string_view name) {
