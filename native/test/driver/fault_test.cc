@@ -128,6 +128,8 @@ TEST_F(Faults, ChangesAndDiffSize) {
 }
 
 TEST_F(Faults, DiffPath) {
+  // The folder of temporary folders stays: made before the listing is taken.
+  ASSERT_TRUE(driver_->ReleaseDiffPath(*driver_->DiffPath("base")));
   std::string folder;
   FailEachCall("DiffPath",
                [&]() -> Status {

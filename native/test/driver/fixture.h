@@ -2,7 +2,9 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -74,7 +76,7 @@ class DriverTest : public testing::Test {
     DriverOptions options;
     options.home = home_.string();
     options.durability = DurabilityLevel::kNone;
-    options.lock_wait = std::chrono::milliseconds(200);
+    options.lock_wait = std::chrono::milliseconds(20'000);
     options.force_checkout = checkout;
     auto driver = Driver::Open(table, "portable", options);
     ASSERT_TRUE(driver) << driver.error().ToString();
