@@ -13,6 +13,10 @@ void Sha256Portable(std::uint32_t state[8], const std::byte* data, std::size_t b
 bool HaveShaNi();
 void Sha256ShaNi(std::uint32_t state[8], const std::byte* data, std::size_t blocks);
 #endif
+#if defined(__aarch64__) && defined(__linux__)
+bool HaveArmSha();
+void Sha256Arm(std::uint32_t state[8], const std::byte* data, std::size_t blocks);
+#endif
 Sha256Blocks BestSha256();  // chosen once
 
 }  // namespace wclayer::io

@@ -1,12 +1,15 @@
 #include "io/stage.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <vector>
+
+#include "io/thread_error.h"
 
 namespace wclayer::io {
 
@@ -16,18 +19,19 @@ struct ThreadedSink::State {
     std::size_t used = 0;
   };
 
-  State(ByteSink& sink, StageOptions given) : next(&sink), options(given), slabs(given.slabs) {
-    for (Slab& slab : slabs) free.push_back(&slab);
-  }
+  State(ByteSink& sink, StageOptions given)
+      : next(&sink),
+        slab_bytes(std::max<std::size_t>(given.slab_bytes, 1)),
+        ring(std::max<std::size_t>(given.slabs, 1)) {}
 
-  // The stage's own thread: hands slabs on until the end, a failure or abandonment.
+  // Slab n of the stream is in ring[n % size]; drained ≤ filled ≤ drained + size. The writer owns
+  // slab `filled` while that place is free, the stage's thread the slabs from `drained` on.
+  Slab& SlabOf(std::uint64_t number) { return ring[number % ring.size()]; }
+
+  // ---- the stage's own thread ----
+
   void Run() {
-    Status result;
-    try {
-      result = Drain();
-    } catch (const std::bad_alloc&) {
-      result = Error(Errc::kInternal, "native allocation failed");
-    }
+    Status result = Guarded([this] { return Drain(); });
     const std::lock_guard lock(mutex);
     if (!result) failure = std::move(result).error();
     done = true;
@@ -36,58 +40,64 @@ struct ThreadedSink::State {
 
   Status Drain() {
     for (;;) {
-      Slab* slab = nullptr;
       {
         std::unique_lock lock(mutex);
-        changed.wait(lock, [&] { return abandoned || ended || !full.empty(); });
+        changed.wait(lock, [&] { return abandoned || ended || drained != filled; });
         if (abandoned) return {};
-        if (full.empty()) break;
-        slab = full.front();
-        full.pop_front();
+        if (drained == filled) break;
       }
-      WCLAYER_TRY(next->Write(Bytes(slab->bytes).first(slab->used)));
+      Slab& slab = SlabOf(drained);
+      WCLAYER_TRY(next->Write(Bytes(slab.bytes).first(slab.used)));
+      slab.used = 0;
       const std::lock_guard lock(mutex);
-      slab->used = 0;
-      free.push_back(slab);
+      ++drained;
       changed.notify_all();
     }
     return next->Finish();
   }
 
-  // Waits for a free slab, unless the stage has failed.
-  Status TakeSlab() {
+  // ---- the writer's thread ----
+
+  Status StartThread() {
+    try {
+      thread = std::thread([this] { Run(); });
+    } catch (const std::system_error& failed) {
+      return SystemError(failed.code().value(), "pthread_create", "");
+    }
+    return {};
+  }
+
+  // Waits until there is a slab to write into, unless the stage has failed.
+  Status WaitForSlab() {
+    if (!thread.joinable()) WCLAYER_TRY(StartThread());
     std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return done || !free.empty(); });
+    changed.wait(lock, [&] { return done || filled - drained < ring.size(); });
     if (failure) return *failure;
-    if (done) return Error(Errc::kInternal, "the stage has ended");
-    hand = free.front();
-    free.pop_front();
-    lock.unlock();
-    if (hand->bytes.empty()) hand->bytes.resize(options.slab_bytes);
-    if (!thread.joinable()) thread = std::thread([this] { Run(); });
+    if (done) return Error(Errc::kInternal, "bytes written to a stage that has finished");
     return {};
   }
 
   void HandOver() {
+    in_hand = false;
     const std::lock_guard lock(mutex);
-    full.push_back(hand);
-    hand = nullptr;
+    ++filled;
     changed.notify_all();
   }
 
   ByteSink* next;
-  StageOptions options;
-  std::vector<Slab> slabs;
-  Slab* hand = nullptr;  // the writer's
+  std::size_t slab_bytes;
+  std::vector<Slab> ring;
+  bool in_hand = false;  // the writer's: slab `filled` is being written into
+  std::thread thread;
+
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<Slab*> free;
-  std::deque<Slab*> full;
+  std::uint64_t filled = 0;   // changed by the writer alone
+  std::uint64_t drained = 0;  // changed by the stage's thread alone
   std::optional<Error> failure;
   bool ended = false;
   bool abandoned = false;
   bool done = false;
-  std::thread thread;
 };
 
 ThreadedSink::ThreadedSink(ByteSink& next, StageOptions options)
@@ -103,13 +113,21 @@ ThreadedSink::~ThreadedSink() {
 }
 
 Expected<MutableBytes> ThreadedSink::Reserve() {
-  if (state_->hand == nullptr) WCLAYER_TRY(state_->TakeSlab());
-  return MutableBytes(state_->hand->bytes).subspan(state_->hand->used);
+  State& state = *state_;
+  if (!state.in_hand) WCLAYER_TRY(state.WaitForSlab());
+  state.in_hand = true;
+  State::Slab& slab = state.SlabOf(state.filled);
+  if (slab.bytes.empty()) slab.bytes.resize(state.slab_bytes);
+  return MutableBytes(slab.bytes).subspan(slab.used);
 }
 
 Status ThreadedSink::Commit(std::size_t bytes) {
-  state_->hand->used += bytes;
-  if (state_->hand->used == state_->hand->bytes.size()) state_->HandOver();
+  State& state = *state_;
+  State::Slab& slab = state.SlabOf(state.filled);
+  if (!state.in_hand || bytes > slab.bytes.size() - slab.used)
+    return Error(Errc::kInternal, "more bytes committed than were reserved");
+  slab.used += bytes;
+  if (slab.used == slab.bytes.size()) state.HandOver();
   return {};
 }
 
@@ -125,13 +143,15 @@ Status ThreadedSink::Write(Bytes bytes) {
 }
 
 Status ThreadedSink::Finish() {
-  if (!state_->thread.joinable()) return state_->next->Finish();  // nothing was written
-  if (state_->hand != nullptr && state_->hand->used != 0) state_->HandOver();
-  std::unique_lock lock(state_->mutex);
-  state_->ended = true;
-  state_->changed.notify_all();
-  state_->changed.wait(lock, [&] { return state_->done; });
-  if (state_->failure) return *state_->failure;
+  State& state = *state_;
+  if (!state.thread.joinable()) return state.next->Finish();  // nothing was written
+  if (state.in_hand && state.SlabOf(state.filled).used != 0) state.HandOver();
+  state.in_hand = false;
+  std::unique_lock lock(state.mutex);
+  state.ended = true;
+  state.changed.notify_all();
+  state.changed.wait(lock, [&] { return state.done; });
+  if (state.failure) return *state.failure;
   return {};
 }
 

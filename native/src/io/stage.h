@@ -13,9 +13,10 @@ struct StageOptions {
   std::size_t slabs = 4;  // memory: slab_bytes × slabs; the writer waits when all are full
 };
 
-// Write copies into the slab in hand; a failure of the next stage is returned by a later Write or
-// by Finish. Finish waits until the next stage has finished. Destroyed without Finish: the next
-// stage is abandoned (its Finish is never called) and the thread joined.
+// Write copies into the slab in hand; a failure of the next stage is returned by a later Write and
+// by Finish (whatever the stage threw is such a failure too). Bytes reach the next stage when a
+// slab is full, or by Finish. Finish waits until the next stage has finished. Destroyed without
+// Finish: the next stage is abandoned (its Finish is never called) and the thread joined.
 class ThreadedSink final : public ByteSink {
  public:
   explicit ThreadedSink(ByteSink& next, StageOptions options = {});
