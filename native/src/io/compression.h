@@ -21,7 +21,8 @@ struct DecompressOptions {
 
 // Recognises gzip, zstd or neither (plain) from the first bytes, inflates, and passes on. Members
 // and frames may follow one another; skippable frames are skipped. Finish: truncated input is an
-// error, and so are trailing bytes behind a compressed stream that are not zero.
+// error, and so are trailing bytes behind a compressed stream that are not zero. A failure, also of
+// the next stage, is final.
 class Decompressor final : public ByteSink {
  public:
   explicit Decompressor(ByteSink& next, DecompressOptions options = {});
@@ -37,12 +38,15 @@ class Decompressor final : public ByteSink {
 
 struct CompressOptions {
   Compression kind = Compression::kNone;
-  int level = 0;    // gzip: 1 fast (default), 6 small (libdeflate, no larger than zlib -6); zstd:
-                    // 1…19, default 3
-  int threads = 1;  // bytes of the output do not depend on it
+  int level = 0;  // gzip: 1 fast (default), 2…12 small by libdeflate (6: no larger than zlib -6);
+                  // zstd: 1…19, default 3; a level beyond the range is taken as its nearest
+  int threads = 1;  // at most 4, and no more than fit into 48 MiB; bytes do not depend on it
 };
 
-// Same input and options: same output, whatever the pieces, the threads and the time.
+// gzip fast: one member; gzip small: a member for each 2 MiB; zstd: a frame for each 4 or 2 MiB.
+// Same input and options: same output, whatever the pieces, the threads and the time. (gzip fast:
+// on every x86-64 with SSE4.1; ISA-L's code for other processors finds other matches.)
+// A failure of the next stage is final.
 std::unique_ptr<ByteSink> MakeCompressor(ByteSink& next, CompressOptions options);
 
 }  // namespace wclayer::io
