@@ -252,6 +252,10 @@ Json Json::Of(std::string_view text) {
   return value;
 }
 
+Json Json::Of(const char* text) {
+  return Of(std::string_view(text));
+}
+
 Json Json::Of(std::int64_t number) {
   Json value;
   value.kind = Kind::kInt;
@@ -279,14 +283,14 @@ Json Json::Object() {
 }
 
 Json& Json::Add(std::string_view key, Json value) {
-  object.emplace_back(key, std::move(value));
+  object.push_back({std::string(key), std::move(value)});
   return *this;
 }
 
 const Json* Json::Find(std::string_view key) const {
   // The last of equal keys wins.
   for (auto at = object.rbegin(); at != object.rend(); ++at) {
-    if (at->first == key) return &at->second;
+    if (at->key == key) return &at->value;
   }
   return nullptr;
 }

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,10 +19,11 @@ struct Json {
   std::int64_t integer = 0;
   std::string string;  // (W)UTF-8
   std::vector<Json> array;
-  std::vector<std::pair<std::string, Json>> object;  // in order of writing
+  struct Member;
+  std::vector<Member> object;  // in order of writing
 
   static Json Of(std::string_view text);
-  static Json Of(const char* text) { return Of(std::string_view(text)); }  // not the bool
+  static Json Of(const char* text);  // not the bool
   static Json Of(std::int64_t number);
   static Json Of(bool value);
   static Json Array();
@@ -35,6 +34,11 @@ struct Json {
   std::string StringOr(std::string_view key, std::string_view otherwise) const;
   std::int64_t IntOr(std::string_view key, std::int64_t otherwise) const;
   bool BoolOr(std::string_view key, bool otherwise) const;
+};
+
+struct Json::Member {
+  std::string key;
+  Json value;
 };
 
 // Limits: kMaxJsonBytes, kMaxJsonValues, kMaxJsonDepth. A lone surrogate's escape (\ud800) is read
