@@ -27,10 +27,12 @@ struct Ace {
   std::uint8_t type = 0;
   std::uint8_t flags = 0;
   std::uint32_t mask = 0;
-  Bytes object_type;            // 16 bytes or empty
-  Bytes inherited_object_type;  // 16 bytes or empty
+  std::uint32_t object_flags = 0;  // of an object entry: which types follow
+  Bytes object_type;               // 16 bytes or empty
+  Bytes inherited_object_type;     // 16 bytes or empty
   Bytes sid;
-  Bytes application_data;  // behind the SID
+  Bytes application_data;  // behind the SID; of an entry of unknown type all behind its header
+  Bytes whole;             // the entry as it is, its header included
 };
 
 struct Acl {
@@ -47,6 +49,8 @@ struct Descriptor {
 };
 
 bool IsObjectAce(std::uint8_t type);
+// The entry at the start of `buffer`, whose own size says where it ends.
+Expected<Ace> ParseAce(Bytes buffer);
 Expected<Descriptor> ParseDescriptor(Bytes buffer);
 
 }  // namespace wclayer::backup

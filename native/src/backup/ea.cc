@@ -16,25 +16,31 @@ Error Bad(const std::string& what) {
 Expected<std::vector<ExtendedAttribute>> ParseEas(Bytes buffer) {
   std::vector<ExtendedAttribute> all;
   if (buffer.size() > kMaxEaBytes) return LimitError("kMaxEaBytes", kMaxEaBytes, buffer.size());
-  while (!buffer.empty()) {
-    if (buffer.size() < kHeaderBytes) return Bad("an entry shorter than its header");
-    const std::size_t next = LoadLe<std::uint32_t>(buffer.data());
+  Bytes rest = buffer;
+  while (!rest.empty()) {
+    const auto bad = [&](const char* what) {
+      return Bad(std::string(what) + " (entry " + std::to_string(all.size()) + " at byte " +
+                 std::to_string(buffer.size() - rest.size()) + ")");
+    };
+    if (rest.size() < kHeaderBytes) return bad("an entry shorter than its header");
+    const std::size_t next = LoadLe<std::uint32_t>(rest.data());
     ExtendedAttribute ea;
-    ea.flags = LoadLe<std::uint8_t>(buffer.data() + 4);
-    const std::size_t name_length = LoadLe<std::uint8_t>(buffer.data() + 5);
-    const std::size_t value_length = LoadLe<std::uint16_t>(buffer.data() + 6);
+    ea.flags = LoadLe<std::uint8_t>(rest.data() + 4);
+    const std::size_t name_length = LoadLe<std::uint8_t>(rest.data() + 5);
+    const std::size_t value_length = LoadLe<std::uint16_t>(rest.data() + 6);
     const std::size_t size = kHeaderBytes + name_length + 1 + value_length;
-    if (next != 0 && (next > buffer.size() || next < size))
-      return Bad("an entry's offset to the next is wrong");
-    if (size > buffer.size()) return Bad("a value reaches beyond the end");
-    if (name_length == 0) return Bad("a name is empty");
-    if (buffer[kHeaderBytes + name_length] != std::byte{0}) return Bad("a name without its NUL");
-    ea.name = AsText(buffer.subspan(kHeaderBytes, name_length));
-    const Bytes value = buffer.subspan(kHeaderBytes + name_length + 1, value_length);
+    if (next != 0 && (next > rest.size() || next < size))
+      return bad("the offset to the next entry is wrong");
+    if (size > rest.size()) return bad("a value reaches beyond the end");
+    ea.name = AsText(rest.subspan(kHeaderBytes, name_length));
+    if (ea.name.empty()) return bad("a name is empty");
+    if (ea.name.find('\0') != std::string::npos) return bad("a NUL in a name");
+    if (rest[kHeaderBytes + name_length] != std::byte{0}) return bad("a name without its NUL");
+    const Bytes value = rest.subspan(kHeaderBytes + name_length + 1, value_length);
     ea.value.assign(value.begin(), value.end());
     all.push_back(std::move(ea));
     if (next == 0) break;  // the last entry may be padded or not
-    buffer = buffer.subspan(next);
+    rest = rest.subspan(next);
   }
   return all;
 }

@@ -1,5 +1,7 @@
 #include "backup/reparse.h"
 
+#include <limits>
+
 #include "base/limits.h"
 
 namespace wclayer::backup {
@@ -7,10 +9,12 @@ namespace {
 
 constexpr std::size_t kHeaderBytes = 8;  // tag, data length, reserved
 constexpr std::size_t kNamesBytes = 8;   // two offsets and two lengths
+constexpr std::size_t kGuidBytes = 16;
 constexpr std::uint32_t kRelative = 1;
+constexpr std::uint32_t kMicrosoftTag = 0x80000000;
 
-Error Bad(const char* what) {
-  return Error(Errc::kBadArchive, std::string("reparse data: ") + what);
+Error Bad(const std::string& what) {
+  return Error(Errc::kBadArchive, "reparse data: " + what);
 }
 
 std::u16string TextAt(Bytes buffer, std::size_t offset, std::size_t length) {
@@ -37,10 +41,14 @@ Expected<ReparsePoint> ParseReparse(Bytes buffer) {
   ReparsePoint point;
   point.tag = LoadLe<std::uint32_t>(buffer.data());
   const std::size_t length = LoadLe<std::uint16_t>(buffer.data() + 4);
+  // Tags that are not Microsoft's have a GUID before the data.
+  const bool microsoft = (point.tag & kMicrosoftTag) != 0;
+  const std::size_t header = microsoft ? kHeaderBytes : kHeaderBytes + kGuidBytes;
+  if (buffer.size() < header || length > buffer.size() - header)
+    return Bad("its length field says " + std::to_string(length) + " bytes, of " +
+               std::to_string(buffer.size()) + " with its header");
   const bool symlink = point.tag == kTagSymlink;
-  if (!symlink && point.tag != kTagMountPoint)
-    return point;  // opaque: a third party's header may be longer
-  if (length > buffer.size() - kHeaderBytes) return Bad("its length field is larger than the data");
+  if (!symlink && point.tag != kTagMountPoint) return point;
   const std::size_t fixed = kNamesBytes + (symlink ? 4u : 0u);
   if (length < fixed) return Bad("no room for the names");
   const std::byte* at = buffer.data() + kHeaderBytes;
@@ -52,7 +60,7 @@ Expected<ReparsePoint> ParseReparse(Bytes buffer) {
   const Bytes names = buffer.subspan(kHeaderBytes + fixed, length - fixed);
   if (substitute_offset + substitute_length > names.size() ||
       print_offset + print_length > names.size()) {
-    return Bad("a name reaches beyond the data");
+    return Bad("a name reaches beyond its " + std::to_string(names.size()) + " bytes");
   }
   if (substitute_length % 2 != 0 || print_length % 2 != 0)
     return Bad("a name of an odd number of bytes");
@@ -80,6 +88,7 @@ Buffer BuildReparse(std::u16string_view target, bool mount_point) {
   const std::size_t names = substitute_bytes + 2 + print_bytes + 2;  // both end in a NUL
   const std::size_t data = kNamesBytes + (mount_point ? 0u : 4u) + names;
   Buffer out;
+  if (data > std::numeric_limits<std::uint16_t>::max()) return out;
   out.reserve(kHeaderBytes + data);
   AppendLe(out, mount_point ? kTagMountPoint : kTagSymlink);
   AppendLe(out, static_cast<std::uint16_t>(data));

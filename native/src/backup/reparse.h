@@ -23,7 +23,8 @@ struct ReparsePoint {
 // Checks lengths and offsets of any buffer; decodes the two link tags (target empty for others).
 Expected<ReparsePoint> ParseReparse(Bytes buffer);
 std::uint32_t ReparseTag(Bytes buffer);  // 0: too short
-// The buffer go-winio builds for a target from a tar (spec §b).
+// The buffer go-winio builds for a target from a tar (spec layer-formats §b); empty: the target
+// does not fit the format's 16-bit lengths. Whoever stores it checks kMaxReparseBytes.
 Buffer BuildReparse(std::u16string_view target, bool mount_point);
 
 }  // namespace wclayer::backup

@@ -10,11 +10,18 @@ namespace {
 
 constexpr std::size_t kHeaderBytes = 20;
 constexpr std::size_t kAclHeaderBytes = 8;
+constexpr std::size_t kAceHeaderBytes = 4;  // type, flags, size
 constexpr std::size_t kGuidBytes = 16;
 constexpr std::size_t kMaxSubAuthorities = 15;
 
-Error Bad(const char* what) {
-  return Error(Errc::kBadArchive, std::string("security descriptor: ") + what);
+Error Bad(const std::string& what) {
+  return Error(Errc::kBadArchive, what);
+}
+
+// Says which part an error is about: "security descriptor: DACL: entry 3: …".
+Error In(const std::string& part, Error error) {
+  error.message = part + ": " + error.message;
+  return error;
 }
 
 Expected<Bytes> SidAt(Bytes buffer) {
@@ -33,37 +40,6 @@ bool HasMaskAndSid(std::uint8_t type) {
          (type >= 17 && type <= 20);
 }
 
-Expected<Ace> ParseAce(Bytes bytes) {
-  Ace ace;
-  ace.type = static_cast<std::uint8_t>(bytes[0]);
-  ace.flags = static_cast<std::uint8_t>(bytes[1]);
-  Bytes rest = bytes.subspan(4);
-  const bool object = IsObjectAce(ace.type);
-  if (!object && !HasMaskAndSid(ace.type)) {
-    ace.application_data = rest;
-    return ace;
-  }
-  if (rest.size() < 4) return Bad("an entry without its mask");
-  ace.mask = LoadLe<std::uint32_t>(rest.data());
-  rest = rest.subspan(4);
-  if (object) {
-    if (rest.size() < 4) return Bad("an object entry without its flags");
-    const auto flags = LoadLe<std::uint32_t>(rest.data());
-    rest = rest.subspan(4);
-    for (const auto& [bit, target] :
-         {std::pair{kObjectTypePresent, &ace.object_type},
-          std::pair{kInheritedObjectTypePresent, &ace.inherited_object_type}}) {
-      if ((flags & bit) == 0) continue;
-      if (rest.size() < kGuidBytes) return Bad("an object entry without its type");
-      *target = rest.first(kGuidBytes);
-      rest = rest.subspan(kGuidBytes);
-    }
-  }
-  WCLAYER_ASSIGN(ace.sid, SidAt(rest));
-  ace.application_data = rest.subspan(ace.sid.size());
-  return ace;
-}
-
 Expected<Acl> AclAt(Bytes buffer) {
   if (buffer.size() < kAclHeaderBytes) return Bad("an ACL shorter than its header");
   Acl acl;
@@ -74,12 +50,10 @@ Expected<Acl> AclAt(Bytes buffer) {
   if (size < kAclHeaderBytes || size > buffer.size()) return Bad("an ACL reaches beyond the end");
   Bytes rest = buffer.subspan(kAclHeaderBytes, size - kAclHeaderBytes);
   for (std::size_t i = 0; i < count; ++i) {
-    if (rest.size() < 4) return Bad("an ACL with fewer entries than it says");
-    const std::size_t ace_size = LoadLe<std::uint16_t>(rest.data() + 2);
-    if (ace_size < 4 || ace_size > rest.size()) return Bad("an entry reaches beyond its ACL");
-    WCLAYER_ASSIGN(Ace ace, ParseAce(rest.first(ace_size)));
-    acl.aces.push_back(ace);
-    rest = rest.subspan(ace_size);
+    auto ace = ParseAce(rest);
+    if (!ace) return In("entry " + std::to_string(i), std::move(ace).error());
+    rest = rest.subspan(ace->whole.size());
+    acl.aces.push_back(*ace);
   }
   return acl;
 }
@@ -97,37 +71,71 @@ bool IsObjectAce(std::uint8_t type) {
   return (type >= 5 && type <= 8) || (type >= 11 && type <= 12) || type == 15 || type == 16;
 }
 
+Expected<Ace> ParseAce(Bytes buffer) {
+  if (buffer.size() < kAceHeaderBytes) return Bad("it is missing");
+  const std::size_t size = LoadLe<std::uint16_t>(buffer.data() + 2);
+  if (size < kAceHeaderBytes || size > buffer.size())
+    return Bad("its size of " + std::to_string(size) + " bytes reaches beyond its ACL");
+  Ace ace;
+  ace.whole = buffer.first(size);
+  ace.type = static_cast<std::uint8_t>(buffer[0]);
+  ace.flags = static_cast<std::uint8_t>(buffer[1]);
+  Bytes rest = ace.whole.subspan(kAceHeaderBytes);
+  const bool object = IsObjectAce(ace.type);
+  if (!object && !HasMaskAndSid(ace.type)) {
+    ace.application_data = rest;
+    return ace;
+  }
+  const auto take = [&](std::uint32_t& number) {
+    if (rest.size() < sizeof number) return false;
+    number = LoadLe<std::uint32_t>(rest.data());
+    rest = rest.subspan(sizeof number);
+    return true;
+  };
+  if (!take(ace.mask)) return Bad("no room for its mask");
+  if (object) {
+    if (!take(ace.object_flags)) return Bad("no room for its flags");
+    for (const auto& [bit, target] :
+         {std::pair{kObjectTypePresent, &ace.object_type},
+          std::pair{kInheritedObjectTypePresent, &ace.inherited_object_type}}) {
+      if ((ace.object_flags & bit) == 0) continue;
+      if (rest.size() < kGuidBytes) return Bad("no room for its object type");
+      *target = rest.first(kGuidBytes);
+      rest = rest.subspan(kGuidBytes);
+    }
+  }
+  WCLAYER_ASSIGN(ace.sid, SidAt(rest));
+  ace.application_data = rest.subspan(ace.sid.size());
+  return ace;
+}
+
 Expected<Descriptor> ParseDescriptor(Bytes buffer) {
+  const std::string whole = "security descriptor";
   if (buffer.size() > kMaxSecurityDescriptorBytes) {
     return LimitError("kMaxSecurityDescriptorBytes", kMaxSecurityDescriptorBytes, buffer.size());
   }
-  if (buffer.size() < kHeaderBytes) return Bad("shorter than its header");
-  if (buffer[0] != std::byte{1}) return Bad("an unknown revision");
+  if (buffer.size() < kHeaderBytes) return In(whole, Bad("shorter than its header"));
+  if (buffer[0] != std::byte{1}) return In(whole, Bad("an unknown revision"));
   Descriptor descriptor;
   descriptor.control = LoadLe<std::uint16_t>(buffer.data() + 2);
-  if ((descriptor.control & kSelfRelative) == 0) return Bad("not self-relative");
-  const auto part = [&](std::size_t at) -> Expected<Bytes> {
+  if ((descriptor.control & kSelfRelative) == 0) return In(whole, Bad("not self-relative"));
+  // Reads the part whose offset is at `at`, if there is one.
+  const auto read = [&](std::size_t at, const char* name, auto parse, auto& into) -> Status {
     const std::size_t offset = LoadLe<std::uint32_t>(buffer.data() + at);
-    if (offset == 0) return Bytes();
-    if (offset < kHeaderBytes || offset >= buffer.size()) return Bad("an offset outside of it");
-    return buffer.subspan(offset);
+    if (offset == 0) return {};
+    const auto in = [&](Error error) { return In(whole, In(name, std::move(error))); };
+    if (offset < kHeaderBytes || offset >= buffer.size())
+      return in(Bad("offset " + std::to_string(offset) + " lies outside of the " +
+                    std::to_string(buffer.size()) + " bytes"));
+    auto part = parse(buffer.subspan(offset));
+    if (!part) return in(std::move(part).error());
+    into = *std::move(part);
+    return {};
   };
-  WCLAYER_ASSIGN(const Bytes owner, part(4));
-  WCLAYER_ASSIGN(const Bytes group, part(8));
-  WCLAYER_ASSIGN(const Bytes sacl, part(12));
-  WCLAYER_ASSIGN(const Bytes dacl, part(16));
-  if (!owner.empty()) {
-    WCLAYER_ASSIGN(descriptor.owner, SidAt(owner));
-  }
-  if (!group.empty()) {
-    WCLAYER_ASSIGN(descriptor.group, SidAt(group));
-  }
-  if (!sacl.empty()) {
-    WCLAYER_ASSIGN(descriptor.sacl, AclAt(sacl));
-  }
-  if (!dacl.empty()) {
-    WCLAYER_ASSIGN(descriptor.dacl, AclAt(dacl));
-  }
+  WCLAYER_TRY(read(4, "owner", SidAt, descriptor.owner));
+  WCLAYER_TRY(read(8, "group", SidAt, descriptor.group));
+  WCLAYER_TRY(read(12, "SACL", AclAt, descriptor.sacl));
+  WCLAYER_TRY(read(16, "DACL", AclAt, descriptor.dacl));
   return descriptor;
 }
 

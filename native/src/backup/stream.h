@@ -54,8 +54,10 @@ class Sink {
   virtual Status OnStreamEnd() = 0;
 };
 
-// Push decoder of one file's backup stream; bytes may come in any pieces. Unknown ids are passed
-// on.
+// Push decoder of one file's backup stream; bytes may come in any pieces. The data is handed on
+// where it lies: one Write inside a stream's data is one OnData. Unknown ids are passed on; which
+// streams a file may have, how often and in which order (but for sparse blocks, which need data
+// before them) is the sink's to judge. After an error only Reset helps.
 class Decoder {
  public:
   explicit Decoder(Sink& sink) : sink_(&sink) {}
@@ -65,15 +67,29 @@ class Decoder {
 
  private:
   enum class State { kHeader, kName, kSparseOffset, kData };
+  // Each takes what it needs of `bytes`; false: it wants more of them.
+  Expected<bool> TakeHeader(Bytes& bytes);
+  Expected<bool> TakeName(Bytes& bytes);
+  Expected<bool> TakeSparseOffset(Bytes& bytes);
+  Expected<bool> TakeData(Bytes& bytes);
+  Expected<bool> TakePart(Bytes& bytes);
+  bool Collect(std::byte* into, std::size_t want, Bytes& bytes);
+  Status CountStream();
   Status StartStream();
+  Error At(Error error) const;  // names the stream it is about
 
   Sink* sink_;
   State state_ = State::kHeader;
   std::byte scratch_[kStreamHeaderBytes] = {};
-  std::size_t have_ = 0;
-  std::uint64_t left_ = 0;
-  StreamHeader header_;
+  std::size_t have_ = 0;     // bytes of the header, name or offset that are there
+  std::uint64_t left_ = 0;   // bytes of data that are not
+  std::uint64_t start_ = 0;  // where the stream's header begins in the file's backup stream
   std::uint32_t name_bytes_ = 0;
+  StreamHeader header_;
+  std::size_t alternates_ = 0;
+  std::size_t others_ = 0;
+  std::size_t sparse_blocks_ = 0;  // of the data stream before them
+  bool data_seen_ = false;
 };
 
 }  // namespace wclayer::backup
