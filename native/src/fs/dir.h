@@ -1,6 +1,7 @@
 // Files below a folder handle, never through a link: every name is resolved component by component
 // beneath the handle (openat2 BENEATH | NO_SYMLINKS | NO_MAGICLINKS), so neither "..", an absolute
-// path nor a planted link leaves it (X1). Paths beyond PATH_MAX are walked in pieces.
+// path nor a planted link leaves it (X1). Paths beyond PATH_MAX are walked in pieces. A path of one
+// component costs one system call: who works on many files of a folder holds its Dir.
 #pragma once
 
 #include <sys/stat.h>
@@ -78,12 +79,13 @@ class Dir {
   Status Remove(std::string_view path) const;        // file, link or empty folder
   Status RemoveTree(std::string_view path) const;    // everything, however deep; absent: fine.
                                                      // never follows a link or crosses a mount
+  // Never through a link: a link's own mode cannot be set.
   Status SetMode(std::string_view path, std::uint32_t mode) const;
   Status SetTimes(std::string_view path, std::int64_t mtime_seconds,
                   std::uint32_t mtime_nanos) const;
 
-  // renameat2 below this folder or into another. kNoReplace: kLayerExists-like EEXIST error if `to`
-  // is there.
+  // renameat2 below this folder or into another. kNoReplace: kLayerExists with EEXIST if `to` is
+  // there.
   enum class RenameMode { kReplace, kNoReplace, kExchange };
   Status Rename(std::string_view from, const Dir& to_dir, std::string_view to,
                 RenameMode mode) const;
@@ -103,7 +105,8 @@ class Dir {
 // file.
 Expected<std::size_t> ReadAt(int fd, MutableBytes buffer, std::uint64_t offset);
 Status WriteAt(int fd, Bytes bytes, std::uint64_t offset);
-// Copies bytes of `from` to `to` (same offsets), by reflink where the file system can.
+// Copies the first `size` bytes of `from` to `to`, a new and empty file, by reflink where the file
+// system can; holes stay holes. kLayerDamaged: `from` is shorter.
 Status CopyContent(int from, int to, std::uint64_t size);
 Expected<Info> StatFd(int fd);
 

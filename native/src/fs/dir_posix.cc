@@ -1,8 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <linux/openat2.h>
-#include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -11,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <random>
 
 #include "fs/dir.h"
 #include "fs/posix.h"
@@ -20,20 +18,21 @@ namespace wclayer::fs {
 
 namespace {
 
-constexpr std::uint64_t kResolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 // Room for the terminating NUL; a longer path is walked in pieces.
 constexpr std::size_t kPieceBytes = 4000;
+constexpr int kMaxAgain = 100;
+constexpr std::uint32_t kNanosPerSecond = 1'000'000'000;
+constexpr std::size_t kMaxTemporaryPrefix = 200;  // a name has 255 bytes
+constexpr long kSysFchmodat2 = 452;               // of every architecture, since Linux 6.6
 
 Error Unsafe(std::string_view path, const char* why) {
   return Error(Errc::kUnsafePath, why).At(path);
 }
 
-// A parent folder and the last component of a path.
-struct Split {
-  Dir parent;   // empty handle: the folder itself is the parent
-  int fd = -1;  // of the parent
-  std::string name;
-};
+Error Whole(Error error, std::string_view path) {
+  error.path = path;
+  return error;
+}
 
 }  // namespace
 
@@ -45,14 +44,15 @@ Expected<UniqueFd> OpenAt(int dir, std::string_view path, std::uint64_t flags, s
                           std::uint64_t resolve) {
   open_how how{};
   how.flags = flags | O_CLOEXEC;
-  how.mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0;
+  how.mode = (flags & O_CREAT) != 0 ? mode : 0;
   how.resolve = resolve;
   const std::string name(path.empty() ? std::string_view(".") : path);
-  for (;;) {
+  for (int again = 0;;) {
     const long fd = ::syscall(SYS_openat2, dir, name.c_str(), &how, sizeof how);
     if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-    // EAGAIN: a rename elsewhere raced with the walk (openat2(2)).
-    if (errno == EINTR || errno == EAGAIN) continue;
+    // EAGAIN: a rename elsewhere raced with the walk (openat2(2)); a file under a lease says it
+    // too.
+    if (errno == EINTR || (errno == EAGAIN && ++again < kMaxAgain)) continue;
     if (errno == ELOOP || errno == EXDEV) {
       Error error = SystemError(errno, "openat2", path);
       error.code = Errc::kUnsafePath;
@@ -80,51 +80,65 @@ Status CheckPath(std::string_view path) {
 namespace {
 
 // Opens folder `path` (checked) below `dir`, in pieces when it is long.
-Expected<UniqueFd> Walk(int dir, std::string_view path) {
+Expected<UniqueFd> Walk(int dir, std::string_view path, std::uint64_t flags) {
+  const std::string_view whole = path;
   UniqueFd here;
   int at = dir;
   while (path.size() > kPieceBytes) {
     const std::size_t cut = path.rfind('/', kPieceBytes);
-    if (cut == std::string_view::npos || cut == 0)
-      return SystemError(ENAMETOOLONG, "openat2", path);
-    WCLAYER_ASSIGN(UniqueFd next,
-                   OpenAt(at, path.substr(0, cut), O_PATH | O_DIRECTORY, 0, kResolve));
-    here = std::move(next);
+    if (cut == std::string_view::npos) return SystemError(ENAMETOOLONG, "openat2", whole);
+    auto next = OpenAt(at, path.substr(0, cut), O_PATH | O_DIRECTORY, 0, kBeneath);
+    if (!next) return Whole(std::move(next).error(), whole);
+    here = *std::move(next);
     at = here.get();
     path.remove_prefix(cut + 1);
   }
-  return OpenAt(at, path, O_RDONLY | O_DIRECTORY, 0, kResolve);
+  auto last = OpenAt(at, path, flags | O_DIRECTORY, 0, kBeneath);
+  if (!last) return Whole(std::move(last).error(), whole);
+  return last;
 }
 
-Expected<Split> SplitPath(const Dir& dir, std::string_view path) {
+}  // namespace
+
+Expected<Split> SplitPath(int dir, std::string_view path, std::uint64_t parent_flags) {
   WCLAYER_TRY(CheckPath(path));
   if (path.empty()) return Unsafe(path, "the folder itself cannot be meant here");
   Split split;
+  split.fd = dir;
   const std::size_t cut = path.rfind('/');
   if (cut == std::string_view::npos) {
-    split.fd = dir.fd();
     split.name = path;
     return split;
   }
-  WCLAYER_ASSIGN(UniqueFd parent, Walk(dir.fd(), path.substr(0, cut)));
-  split.parent = Dir(std::move(parent));
-  split.fd = split.parent.fd();
+  auto parent = Walk(dir, path.substr(0, cut), parent_flags);
+  if (!parent) return Whole(std::move(parent).error(), path);
+  split.parent = *std::move(parent);
+  split.fd = split.parent.get();
   split.name = path.substr(cut + 1);
   return split;
 }
 
-Expected<UniqueFd> OpenFileAt(const Dir& dir, std::string_view path, std::uint64_t flags,
+int ChmodNoFollow(int dir, const char* name, std::uint32_t mode) {
+  if (::syscall(kSysFchmodat2, dir, name, mode, AT_SYMLINK_NOFOLLOW) == 0) return 0;
+  // EPERM: old container runtimes answer so for every system call they do not know.
+  if (errno != ENOSYS && errno != EPERM) return -1;
+  auto file = OpenAt(dir, name, O_PATH | O_NOFOLLOW, 0, kBeneath);
+  if (!file) {
+    errno = file.error().sys_errno;
+    return -1;
+  }
+  return ::chmod(("/proc/self/fd/" + std::to_string(file->get())).c_str(), mode);
+}
+
+namespace {
+
+Expected<UniqueFd> OpenFileAt(int dir, std::string_view path, std::uint64_t flags,
                               std::uint32_t mode) {
   WCLAYER_TRY(CheckPath(path));
-  auto opened = [&]() -> Expected<UniqueFd> {
-    if (path.size() <= kPieceBytes) return OpenAt(dir.fd(), path, flags, mode, kResolve);
-    WCLAYER_ASSIGN(const Split split, SplitPath(dir, path));
-    return OpenAt(split.fd, split.name, flags, mode, kResolve);
-  }();
-  if (!opened) {
-    opened.error().path = path;
-    return opened;
-  }
+  if (path.size() <= kPieceBytes) return OpenAt(dir, path, flags, mode, kBeneath);
+  WCLAYER_ASSIGN(const Split split, SplitPath(dir, path));
+  auto opened = OpenAt(split.fd, split.name, flags, mode, kBeneath);
+  if (!opened) return Whole(std::move(opened).error(), path);
   return opened;
 }
 
@@ -183,6 +197,13 @@ Expected<Info> StatAt(int dir, const char* name, int flags, std::string_view pat
   return out;
 }
 
+Status CheckAbsolute(const std::string& path) {
+  if (path.empty() || path.front() != '/')
+    return Error(Errc::kInvalidArgument, "an absolute path is needed").At(path);
+  if (path.find('\0') != std::string::npos) return Unsafe(path, "a NUL in a path");
+  return {};
+}
+
 Status Answer(int result, const char* call, std::string_view path) {
   if (result == 0) return {};
   return SystemError(errno, call, path);
@@ -191,15 +212,14 @@ Status Answer(int result, const char* call, std::string_view path) {
 }  // namespace
 
 Expected<Dir> Dir::OpenAbsolute(const std::string& path) {
+  WCLAYER_TRY(CheckAbsolute(path));
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return SystemError(errno, "open", path);
   return Dir(UniqueFd(fd));
 }
 
 Expected<Dir> Dir::MakeAbsolute(const std::string& path, std::uint32_t mode) {
-  if (path.empty() || path.front() != '/') {
-    return Error(Errc::kInvalidArgument, "an absolute path is needed").At(path);
-  }
+  WCLAYER_TRY(CheckAbsolute(path));
   for (std::size_t end = 1; end <= path.size(); ++end) {
     if (end != path.size() && path[end] != '/') continue;
     if (::mkdir(path.substr(0, end).c_str(), mode) != 0 && errno != EEXIST)
@@ -214,29 +234,25 @@ Expected<Dir> Dir::Clone() const {
 
 Expected<Dir> Dir::OpenDir(std::string_view path) const {
   WCLAYER_TRY(CheckPath(path));
-  auto opened = Walk(fd(), path);
-  if (!opened) {
-    opened.error().path = path;
-    return std::move(opened).error();
-  }
-  return Dir(*std::move(opened));
+  WCLAYER_ASSIGN(UniqueFd opened, Walk(fd(), path, O_RDONLY));
+  return Dir(std::move(opened));
 }
 
 Expected<UniqueFd> Dir::OpenFile(std::string_view path) const {
-  return OpenFileAt(*this, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+  return OpenFileAt(fd(), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 }
 
 Expected<UniqueFd> Dir::OpenForUpdate(std::string_view path) const {
-  return OpenFileAt(*this, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+  return OpenFileAt(fd(), path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
 }
 
 Expected<UniqueFd> Dir::CreateFile(std::string_view path, std::uint32_t mode) const {
-  return OpenFileAt(*this, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  return OpenFileAt(fd(), path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
 }
 
 Expected<Info> Dir::Stat(std::string_view path) const {
   if (path.empty()) return StatFd(fd());
-  WCLAYER_ASSIGN(const Split split, SplitPath(*this, path));
+  WCLAYER_ASSIGN(const Split split, SplitPath(fd(), path));
   return StatAt(split.fd, split.name.c_str(), AT_SYMLINK_NOFOLLOW, path);
 }
 
@@ -248,7 +264,7 @@ Expected<bool> Dir::Exists(std::string_view path) const {
 }
 
 Expected<std::string> Dir::ReadLink(std::string_view path) const {
-  WCLAYER_ASSIGN(const Split split, SplitPath(*this, path));
+  WCLAYER_ASSIGN(const Split split, SplitPath(fd(), path));
   std::string target(256, '\0');
   for (;;) {
     const ssize_t length = ::readlinkat(split.fd, split.name.c_str(), target.data(), target.size());
@@ -263,7 +279,7 @@ Expected<std::string> Dir::ReadLink(std::string_view path) const {
 
 Expected<std::vector<Listed>> Dir::List() const {
   // A descriptor of its own: the position of a folder is shared by all users of one.
-  WCLAYER_ASSIGN(UniqueFd own, OpenAt(fd(), "", O_RDONLY | O_DIRECTORY, 0, kResolve));
+  WCLAYER_ASSIGN(UniqueFd own, OpenAt(fd(), "", O_RDONLY | O_DIRECTORY, 0, kBeneath));
   std::vector<Listed> all;
   WCLAYER_TRY(ReadEntries(own.get(), [&](const char* name, unsigned char type) -> Status {
     Listed item{name, TypeOfDirent(type)};
@@ -299,78 +315,94 @@ Status ReadEntries(int dir, const std::function<Status(const char*, unsigned cha
 }
 
 Status Dir::MakeDir(std::string_view path, std::uint32_t mode) const {
-  WCLAYER_ASSIGN(const Split split, SplitPath(*this, path));
+  WCLAYER_ASSIGN(const Split split, SplitPath(fd(), path));
   return Answer(::mkdirat(split.fd, split.name.c_str(), mode), "mkdirat", path);
 }
 
 Status Dir::MakeDirs(std::string_view path, std::uint32_t mode) const {
-  WCLAYER_TRY(CheckPath(path));
+  auto there = OpenDir(path);
+  if (there) return {};
+  if (there.error().sys_errno != ENOENT) return std::move(there).error();
+  UniqueFd here;
+  int parent = fd();
   for (std::size_t at = 0; at < path.size();) {
     const std::size_t end = std::min(path.find('/', at), path.size());
-    auto made = MakeDir(path.substr(0, end), mode);
-    if (!made && made.error().sys_errno != EEXIST) return made;
+    const std::string name(path.substr(at, end - at));
+    if (::mkdirat(parent, name.c_str(), mode) != 0 && errno != EEXIST)
+      return SystemError(errno, "mkdirat", path.substr(0, end));
+    auto next = OpenAt(parent, name, O_PATH | O_DIRECTORY, 0, kBeneath);
+    if (!next) return Whole(std::move(next).error(), path.substr(0, end));
+    here = *std::move(next);
+    parent = here.get();
     at = end + 1;
   }
-  if (path.empty()) return {};
-  // What was there already must be a folder.
-  WCLAYER_ASSIGN(const Dir opened, OpenDir(path));
-  (void)opened;
   return {};
 }
 
 Status Dir::MakeSymlink(std::string_view target, std::string_view path) const {
-  WCLAYER_ASSIGN(const Split split, SplitPath(*this, path));
+  if (target.find('\0') != std::string_view::npos) return Unsafe(path, "a NUL in a link's target");
+  WCLAYER_ASSIGN(const Split split, SplitPath(fd(), path));
   return Answer(::symlinkat(std::string(target).c_str(), split.fd, split.name.c_str()), "symlinkat",
                 path);
 }
 
 Status Dir::MakeHardLink(std::string_view existing, std::string_view path) const {
-  WCLAYER_ASSIGN(const Split from, SplitPath(*this, existing));
-  WCLAYER_ASSIGN(const Split to, SplitPath(*this, path));
+  WCLAYER_ASSIGN(const Split from, SplitPath(fd(), existing));
+  WCLAYER_ASSIGN(const Split to, SplitPath(fd(), path));
   return Answer(::linkat(from.fd, from.name.c_str(), to.fd, to.name.c_str(), 0), "linkat", path);
 }
 
 Status Dir::MakeWhiteout(std::string_view path) const {
-  WCLAYER_ASSIGN(const Split split, SplitPath(*this, path));
+  WCLAYER_ASSIGN(const Split split, SplitPath(fd(), path));
   return Answer(::mknodat(split.fd, split.name.c_str(), S_IFCHR, makedev(0, 0)), "mknodat", path);
 }
 
 Status Dir::Remove(std::string_view path) const {
-  WCLAYER_ASSIGN(const Split split, SplitPath(*this, path));
+  WCLAYER_ASSIGN(const Split split, SplitPath(fd(), path));
   if (::unlinkat(split.fd, split.name.c_str(), 0) == 0) return {};
-  if (errno != EISDIR && errno != EPERM) return SystemError(errno, "unlinkat", path);
+  // Linux says EISDIR for a folder; POSIX's EPERM means an immutable entry here.
+  if (errno != EISDIR) return SystemError(errno, "unlinkat", path);
   return Answer(::unlinkat(split.fd, split.name.c_str(), AT_REMOVEDIR), "unlinkat", path);
 }
 
 Status Dir::SetMode(std::string_view path, std::uint32_t mode) const {
-  WCLAYER_ASSIGN(UniqueFd file, OpenFileAt(*this, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0));
-  return Answer(::fchmod(file.get(), mode), "fchmod", path);
+  if (path.empty()) return Answer(::fchmod(fd(), mode), "fchmod", path);
+  WCLAYER_ASSIGN(const Split split, SplitPath(fd(), path));
+  return Answer(ChmodNoFollow(split.fd, split.name.c_str(), mode), "fchmodat2", path);
 }
 
 Status Dir::SetTimes(std::string_view path, std::int64_t mtime_seconds,
                      std::uint32_t mtime_nanos) const {
+  // Larger values would mean "now" and "leave it" to the kernel.
+  if (mtime_nanos >= kNanosPerSecond) {
+    return Error(Errc::kInvalidArgument,
+                 std::to_string(mtime_nanos) + " ns are a second or more, in a write time")
+        .At(path);
+  }
   timespec times[2] = {};
   times[0].tv_nsec = UTIME_OMIT;
   times[1].tv_sec = mtime_seconds;
   times[1].tv_nsec = mtime_nanos;
   if (path.empty()) return Answer(::futimens(fd(), times), "futimens", path);
-  WCLAYER_ASSIGN(const Split split, SplitPath(*this, path));
+  WCLAYER_ASSIGN(const Split split, SplitPath(fd(), path));
   return Answer(::utimensat(split.fd, split.name.c_str(), times, AT_SYMLINK_NOFOLLOW), "utimensat",
                 path);
 }
 
 Status Dir::Rename(std::string_view from, const Dir& to_dir, std::string_view to,
                    RenameMode mode) const {
-  WCLAYER_ASSIGN(const Split source, SplitPath(*this, from));
-  WCLAYER_ASSIGN(const Split target, SplitPath(to_dir, to));
+  WCLAYER_ASSIGN(const Split source, SplitPath(fd(), from));
+  WCLAYER_ASSIGN(const Split target, SplitPath(to_dir.fd(), to));
   unsigned flags = 0;
   if (mode == RenameMode::kNoReplace) flags = RENAME_NOREPLACE;
   if (mode == RenameMode::kExchange) flags = RENAME_EXCHANGE;
   const long result = ::syscall(SYS_renameat2, source.fd, source.name.c_str(), target.fd,
                                 target.name.c_str(), flags);
   if (result == 0) return {};
-  Error error = SystemError(errno, "renameat2", to);
-  if (errno == EEXIST) error.code = Errc::kLayerExists;
+  const int number = errno;
+  Error error = SystemError(number, "renameat2", number == EEXIST ? to : from);
+  error.message += ", renaming '" + std::string(from) + "' to '" + std::string(to) + "'";
+  if (number == EEXIST) error.code = Errc::kLayerExists;
   return error;
 }
 
@@ -390,29 +422,47 @@ Expected<std::string> Dir::ReadSmall(std::string_view path, std::size_t limit) c
   return text;
 }
 
+namespace {
+
+// A new file beside `name`, whose own name (returned in `temporary`) nobody has.
+Expected<UniqueFd> CreateTemporary(int dir, const std::string& name, std::string& temporary) {
+  for (;;) {
+    std::uint64_t random = 0;
+    if (::getrandom(&random, sizeof random, 0) != sizeof random)
+      return SystemError(errno, "getrandom", name);
+    char suffix[24];
+    std::snprintf(suffix, sizeof suffix, ".%016llx.tmp", static_cast<unsigned long long>(random));
+    temporary = name.substr(0, kMaxTemporaryPrefix) + suffix;
+    auto file = OpenAt(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, kBeneath);
+    if (file || file.error().sys_errno != EEXIST) return file;
+  }
+}
+
+}  // namespace
+
 Status Dir::ReplaceSmall(std::string_view path, std::string_view bytes,
                          Durability durability) const {
-  WCLAYER_ASSIGN(const Split split, SplitPath(*this, path));
-  thread_local std::minstd_rand random{std::random_device{}()};
-  char suffix[16];
-  std::snprintf(suffix, sizeof suffix, ".%08x.tmp", static_cast<unsigned>(random()));
-  const std::string temporary = split.name + suffix;
-  WCLAYER_ASSIGN(UniqueFd file,
-                 OpenAt(split.fd, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600, kResolve));
-  const auto write = [&]() -> Status {
-    WCLAYER_TRY(WriteAt(file.get(), AsBytes(bytes), 0));
-    if (durability == Durability::kFull && ::fdatasync(file.get()) != 0)
+  // O_RDONLY: the parent is flushed as well, which an O_PATH handle cannot.
+  WCLAYER_ASSIGN(const Split split, SplitPath(fd(), path, O_RDONLY));
+  std::string temporary;
+  auto file = CreateTemporary(split.fd, split.name, temporary);
+  if (!file) return Whole(std::move(file).error(), path);
+  const auto replace = [&]() -> Status {
+    WCLAYER_TRY(WriteAt(file->get(), AsBytes(bytes), 0));
+    if (durability == Durability::kFull && ::fdatasync(file->get()) != 0)
       return SystemError(errno, "fdatasync", path);
-    if (::renameat(split.fd, temporary.c_str(), split.fd, split.name.c_str()) != 0) {
-      return SystemError(errno, "renameat", path);
-    }
-    if (durability == Durability::kFull && ::fsync(split.fd) != 0)
-      return SystemError(errno, "fsync", path);
-    return {};
+    // Tells of a full disk or quota that a network file system reports no sooner.
+    if (::close(file->release()) != 0) return SystemError(errno, "close", path);
+    return Answer(::renameat(split.fd, temporary.c_str(), split.fd, split.name.c_str()), "renameat",
+                  path);
   };
-  auto done = write();
-  if (!done) ::unlinkat(split.fd, temporary.c_str(), 0);
-  return done;
+  auto done = replace();
+  if (!done) {
+    ::unlinkat(split.fd, temporary.c_str(), 0);
+    return std::move(done).error().At(path);
+  }
+  if (durability != Durability::kFull) return {};
+  return Answer(::fsync(split.fd), "fsync", path);
 }
 
 Status Dir::SyncFileSystem() const {
@@ -422,93 +472,8 @@ Status Dir::Sync() const {
   return Answer(::fsync(fd()), "fsync", "");
 }
 
-Expected<std::size_t> ReadAt(int fd, MutableBytes buffer, std::uint64_t offset) {
-  std::size_t done = 0;
-  while (done < buffer.size()) {
-    const ssize_t count =
-        ::pread(fd, buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return SystemError(errno, "pread", "");
-    }
-    if (count == 0) break;
-    done += static_cast<std::size_t>(count);
-  }
-  return done;
-}
-
-Status WriteAt(int fd, Bytes bytes, std::uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return SystemError(errno, "pwrite", "");
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
-    offset += static_cast<std::uint64_t>(count);
-  }
-  return {};
-}
-
 Expected<Info> StatFd(int fd) {
   return StatAt(fd, "", AT_EMPTY_PATH, "");
-}
-
-namespace {
-
-// One range that holds data. False: the kernel cannot copy between these files.
-Expected<bool> CopyRange(int from, int to, std::uint64_t offset, std::uint64_t size) {
-  auto in = static_cast<off64_t>(offset);
-  auto out = in;
-  while (size != 0) {
-    const ssize_t count = ::copy_file_range(from, &in, to, &out, size, 0);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS) return false;
-      return SystemError(errno, "copy_file_range", "");
-    }
-    if (count == 0) return true;
-    size -= static_cast<std::uint64_t>(count);
-  }
-  return true;
-}
-
-Status CopyByHand(int from, int to, std::uint64_t offset, std::uint64_t size) {
-  Buffer slab(std::min<std::uint64_t>(size, 1u << 20));
-  while (size != 0) {
-    const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(size, slab.size()));
-    WCLAYER_ASSIGN(const std::size_t count, ReadAt(from, MutableBytes(slab).first(piece), offset));
-    if (count == 0) return {};
-    WCLAYER_TRY(WriteAt(to, Bytes(slab).first(count), offset));
-    offset += count;
-    size -= count;
-  }
-  return {};
-}
-
-}  // namespace
-
-Status CopyContent(int from, int to, std::uint64_t size) {
-  if (size == 0) return {};
-  if (::ioctl(to, FICLONE, from) == 0) return {};
-  if (::ftruncate(to, static_cast<off_t>(size)) != 0) return SystemError(errno, "ftruncate", "");
-  std::uint64_t at = 0;
-  while (at < size) {
-    const off_t data = ::lseek(from, static_cast<off_t>(at), SEEK_DATA);
-    if (data < 0) {
-      if (errno == ENXIO) return {};  // nothing but a hole follows
-      return SystemError(errno, "lseek", "");
-    }
-    const off_t hole = ::lseek(from, data, SEEK_HOLE);
-    if (hole < 0) return SystemError(errno, "lseek", "");
-    const auto begin = static_cast<std::uint64_t>(data);
-    const std::uint64_t end = std::min(static_cast<std::uint64_t>(hole), size);
-    if (begin >= end) return {};
-    WCLAYER_ASSIGN(const bool copied, CopyRange(from, to, begin, end - begin));
-    if (!copied) WCLAYER_TRY(CopyByHand(from, to, begin, end - begin));
-    at = end;
-  }
-  return {};
 }
 
 }  // namespace wclayer::fs
