@@ -15,8 +15,9 @@ enum class LockMode { kShared, kExclusive };
 class FileLock {
  public:
   FileLock() = default;
-  // Opens or makes locks/`name` in `folder` and waits up to `wait` (0: not at all). kLayerBusy
-  // names the holder (the pid written into the file: information only).
+  // Opens or makes the file `name` in `folder` and waits up to `wait` for it (0: not at all).
+  // kLayerBusy names the holder (the pid that an exclusive one wrote into the file: information
+  // only, a container's pid means nothing outside).
   static Expected<FileLock> Acquire(const Dir& folder, std::string_view name, LockMode mode,
                                     std::chrono::milliseconds wait);
   explicit operator bool() const { return static_cast<bool>(fd_); }

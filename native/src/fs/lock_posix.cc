@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,24 +16,41 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kFirstPause{1};
 constexpr std::chrono::milliseconds kLongestPause{50};
-constexpr std::uint64_t kResolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+constexpr std::chrono::hours kLongestWait{24 * 365};  // a longer wait would overflow the clock
+constexpr std::size_t kMaxPidDigits = 10;
 
-// The pid that an exclusive holder wrote; information only.
+// Who holds the lock: the pid that an exclusive holder wrote, if the file holds one.
 std::string HolderOf(int fd) {
-  char text[32];
+  char text[kMaxPidDigits + 1];
   const ssize_t count = ::pread(fd, text, sizeof text, 0);
-  if (count <= 0) return "another process or thread";
-  const std::string pid(text, static_cast<std::size_t>(count));
-  return pid == std::to_string(::getpid()) ? "another thread of this process" : "process " + pid;
+  const std::string_view pid(text, count > 0 ? static_cast<std::size_t>(count) : 0);
+  if (pid.empty() || pid.size() > kMaxPidDigits ||
+      pid.find_first_not_of("0123456789") != std::string_view::npos)
+    return "another process or thread";
+  return pid == std::to_string(::getpid()) ? "another thread of this process"
+                                           : "process " + std::string(pid);
 }
 
-// Whether `name` still is the file behind `fd`: lock files may be removed by who got them.
-bool SameFile(int folder, const std::string& name, int fd) {
+// Whether `name` still is the file `info`: lock files may be removed by who got them.
+bool StillNamed(int folder, const std::string& name, const struct stat& info) {
   struct stat by_name {};
-  struct stat by_fd {};
   return ::fstatat(folder, name.c_str(), &by_name, AT_SYMLINK_NOFOLLOW) == 0 &&
-         ::fstat(fd, &by_fd) == 0 && by_name.st_ino == by_fd.st_ino &&
-         by_name.st_dev == by_fd.st_dev;
+         by_name.st_ino == info.st_ino && by_name.st_dev == info.st_dev;
+}
+
+// Writes who holds the lock. A shared holder clears the text of an earlier exclusive one. Failures
+// do not count: a full disk does not make the lock less held.
+void WriteHolder(int fd, LockMode mode, off_t size) {
+  const std::string pid = mode == LockMode::kExclusive ? std::to_string(::getpid()) : "";
+  const auto length = static_cast<off_t>(pid.size());
+  if (length != 0 && ::pwrite(fd, pid.data(), pid.size(), 0) != length) return;
+  if (size > length && ::ftruncate(fd, length) != 0) return;
+}
+
+Expected<UniqueFd> OpenLockFile(const Dir& folder, const std::string& file) {
+  auto fd = OpenAt(folder.fd(), file, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, kBeneath);
+  if (!fd) return std::move(fd).error().In("lock");
+  return fd;
 }
 
 }  // namespace
@@ -42,21 +58,21 @@ bool SameFile(int folder, const std::string& name, int fd) {
 Expected<FileLock> FileLock::Acquire(const Dir& folder, std::string_view name, LockMode mode,
                                      std::chrono::milliseconds wait) {
   WCLAYER_TRY(CheckPath(name));
+  if (name.empty()) return Error(Errc::kUnsafePath, "a lock needs a name");
   const std::string file(name);
-  const Clock::time_point deadline = Clock::now() + wait;
+  const Clock::time_point deadline =
+      Clock::now() + std::clamp<std::chrono::milliseconds>(wait, {}, kLongestWait);
   std::chrono::milliseconds pause = kFirstPause;
   for (;;) {
-    WCLAYER_ASSIGN(UniqueFd fd,
-                   OpenAt(folder.fd(), file, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, kResolve));
+    // Anew each time: the holder may have removed the file, and then the next one of that name
+    // counts.
+    WCLAYER_ASSIGN(UniqueFd fd, OpenLockFile(folder, file));
     const int operation = (mode == LockMode::kExclusive ? LOCK_EX : LOCK_SH) | LOCK_NB;
     if (::flock(fd.get(), operation) == 0) {
-      if (!SameFile(folder.fd(), file, fd.get())) continue;
-      if (mode == LockMode::kExclusive) {
-        const std::string pid = std::to_string(::getpid());
-        if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0) {
-          // A full disk does not make the lock less held.
-        }
-      }
+      struct stat info {};
+      if (::fstat(fd.get(), &info) != 0) return SystemError(errno, "fstat", file);
+      if (!StillNamed(folder.fd(), file, info)) continue;
+      WriteHolder(fd.get(), mode, info.st_size);
       FileLock lock;
       lock.fd_ = std::move(fd);
       return lock;
@@ -67,6 +83,7 @@ Expected<FileLock> FileLock::Acquire(const Dir& folder, std::string_view name, L
     if (now >= deadline) {
       Error error(Errc::kLayerBusy, "locked by " + HolderOf(fd.get()));
       error.operation = "lock";
+      error.path = file;
       return error;
     }
     std::this_thread::sleep_for(std::min<Clock::duration>(pause, deadline - now));
