@@ -1,30 +1,31 @@
+// Mounting an overlay: by file system context, or by mount(2) with short names.
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <random>
-#include <sstream>
+#include <system_error>
 #include <thread>
 
-#include "fs/dir.h"
+#include "base/limits.h"
 #include "fs/mount.h"
+#include "fs/posix.h"
 
 namespace wclayer::fs {
 namespace {
 
-constexpr std::size_t kMaxOptionBytes =
-    4095;  // what mount(2) takes; it cuts the rest silently (spec mounting §2)
-constexpr std::size_t kMaxLowers = 500;
+// What mount(2) takes; it cuts the rest silently (spec mounting §2).
+constexpr std::size_t kMaxOptionBytes = 4095;
+constexpr std::size_t kMaxLogBytes = 2000;
 constexpr const char* kOptions[][2] = {
     {"index", "off"}, {"metacopy", "off"}, {"redirect_dir", "on"}, {"xino", "auto"}};
+
+std::string HandlePath(int fd) {
+  return "/proc/self/fd/" + std::to_string(fd);
+}
 
 int FsOpen(const char* type) {
   return static_cast<int>(::syscall(SYS_fsopen, type, FSOPEN_CLOEXEC));
@@ -37,19 +38,20 @@ int FsConfig(int fs, unsigned command, const char* key, const void* value, int a
 std::string KernelLog(int fs) {
   std::string text;
   char line[512];
-  for (;;) {
+  while (text.size() < kMaxLogBytes) {
     const ssize_t count = ::read(fs, line, sizeof line);
-    if (count <= 0) return text;
-    text += (text.empty() ? " (" : "; ") + std::string(line, static_cast<std::size_t>(count));
+    if (count <= 0) break;
+    if (!text.empty()) text += "; ";
+    text.append(line, static_cast<std::size_t>(count));
     while (!text.empty() && text.back() == '\n') text.pop_back();
-    if (text.size() > 2000) return text;
   }
+  return text;
 }
 
 Error KernelError(int number, const char* call, const std::string& target, int fs) {
   Error error = SystemError(number, call, target);
   const std::string log = KernelLog(fs);
-  if (!log.empty()) error.message += log + ")";
+  if (!log.empty()) error.message += " (the kernel says: " + log + ")";
   return error;
 }
 
@@ -60,12 +62,11 @@ Status MountByContext(const OverlayRequest& request) {
     if (FsConfig(fs.get(), FSCONFIG_SET_STRING, key, value.c_str(), 0) == 0) return {};
     return KernelError(errno, "fsconfig", request.target, fs.get());
   };
-  const auto handle = [](int fd) { return "/proc/self/fd/" + std::to_string(fd); };
   WCLAYER_TRY(set("source", request.source));
-  for (const int lower : request.lowers) WCLAYER_TRY(set("lowerdir+", handle(lower)));
+  for (const int lower : request.lowers) WCLAYER_TRY(set("lowerdir+", HandlePath(lower)));
   if (request.upper >= 0) {
-    WCLAYER_TRY(set("upperdir", handle(request.upper)));
-    WCLAYER_TRY(set("workdir", handle(request.work)));
+    WCLAYER_TRY(set("upperdir", HandlePath(request.upper)));
+    WCLAYER_TRY(set("workdir", HandlePath(request.work)));
   }
   for (const auto& [key, value] : kOptions) WCLAYER_TRY(set(key, value));
   if (FsConfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
@@ -81,237 +82,123 @@ Status MountByContext(const OverlayRequest& request) {
   return {};
 }
 
-// mount(2) with names relative to a folder of links: a JVM must not chdir, so on a thread that
-// shares neither working folder nor root with the others.
-Status MountByOptions(const OverlayRequest& request) {
-  WCLAYER_ASSIGN(const Dir folder, Dir::OpenAbsolute(request.legacy_folder));
-  const auto link = [&](int fd, const std::string& name) {
-    return folder.MakeSymlink("/proc/self/fd/" + std::to_string(fd), name);
-  };
-  std::string options = "lowerdir=";
-  std::vector<std::string> made;
-  const auto use = [&](int fd, std::string name) -> Status {
-    // The descriptors' own links resolve in the thread that mounts: it shares the table of
-    // descriptors.
-    WCLAYER_TRY(link(fd, name));
-    made.push_back(std::move(name));
+// Links of short names in a private folder, one to each handle of the request.
+class ShortNames {
+ public:
+  explicit ShortNames(Dir folder) : folder_(std::move(folder)) {}
+  ~ShortNames() {
+    for (const std::string& name : made_) (void)folder_.Remove(name).has_value();
+  }
+  ShortNames(const ShortNames&) = delete;
+  ShortNames& operator=(const ShortNames&) = delete;
+
+  const Dir& folder() const { return folder_; }
+  // The link leads to the handle in the thread that mounts, which shares our table of them.
+  Status Add(int fd, const std::string& name) {
+    WCLAYER_TRY(folder_.MakeSymlink(HandlePath(fd), name));
+    made_.push_back(name);
     return {};
-  };
+  }
+
+ private:
+  Dir folder_;
+  std::vector<std::string> made_;
+};
+
+// A JVM must not chdir, so the names are resolved on a thread that shares neither working folder
+// nor root with the others (store §5).
+Status MountIn(const Dir& folder, const OverlayRequest& request, const std::string& options) {
   Status status;
-  for (std::size_t i = 0; i < request.lowers.size() && status; ++i) {
-    char name[20];
-    std::snprintf(name, sizeof name, "%zx", i);
-    status = use(request.lowers[i], name);
-    options += (i == 0 ? "" : ":") + std::string(name);
-  }
-  if (status && request.upper >= 0) {
-    status = use(request.upper, "u");
-    if (status) status = use(request.work, "w");
-    options += ",upperdir=u,workdir=w";
-  }
-  for (const auto& [key, value] : kOptions) options += std::string(",") + key + "=" + value;
-  if (status && options.size() > kMaxOptionBytes) {
-    status = Error(Errc::kUnsupported, std::to_string(request.lowers.size()) + " layers need " +
-                                           std::to_string(options.size()) +
-                                           " bytes of mount options, mount(2) takes " +
-                                           std::to_string(kMaxOptionBytes));
-  }
-  if (status) {
-    std::thread mounter([&] {
-      if (::unshare(CLONE_FS) != 0 || ::fchdir(folder.fd()) != 0) {
-        status = SystemError(errno, "unshare", request.target);
-        return;
-      }
-      if (::mount(request.source.c_str(), request.target.c_str(), "overlay", MS_NOSUID | MS_NODEV,
-                  options.c_str()) != 0) {
-        status = SystemError(errno, "mount", request.target);
-      }
-    });
-    mounter.join();
-  }
-  for (const std::string& name : made) {
-    auto removed = folder.Remove(name);
-    if (!removed && status) status = std::move(removed);
+  const auto mount = [&] {
+    if (::unshare(CLONE_FS) != 0) {
+      status = SystemError(errno, "unshare", request.target);
+    } else if (::fchdir(folder.fd()) != 0) {
+      status = SystemError(errno, "fchdir", request.target);
+    } else if (::mount(request.source.c_str(), request.target.c_str(), "overlay",
+                       MS_NOSUID | MS_NODEV, options.c_str()) != 0) {
+      status = SystemError(errno, "mount", request.target);
+    }
+  };
+  try {
+    std::thread(mount).join();
+  } catch (const std::system_error& failure) {
+    return SystemError(failure.code().value(), "pthread_create", request.target);
   }
   return status;
 }
 
-std::string Unescape(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && text.size() - i >= 4 && text[i + 1] >= '0' && text[i + 1] <= '3') {
-      out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 +
-                               (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      out += text[i];
-    }
+Status MountByOptions(const OverlayRequest& request) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < request.lowers.size(); ++i) {
+    char name[20];
+    std::snprintf(name, sizeof name, "%zx", i);
+    names.emplace_back(name);
   }
-  return out;
-}
-
-bool IsBelow(std::string_view path, std::string_view folder) {
-  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
-}
-
-// Processes that keep `target` busy, as far as /proc shows; a handful is enough for a message.
-std::string HoldersOf(const std::string& target) {
-  std::string holders;
-  int found = 0;
-  auto proc = Dir::OpenAbsolute("/proc");
-  if (!proc) return holders;
-  auto processes = proc->List();
-  if (!processes) return holders;
-  for (const Listed& process : *processes) {
-    if (process.name.find_first_not_of("0123456789") != std::string::npos) continue;
-    const std::string base = "/proc/" + process.name;
-    const auto points = [&](const std::string& link) {
-      char path[4096];
-      const ssize_t length = ::readlink(link.c_str(), path, sizeof path);
-      return length > 0 &&
-             IsBelow(std::string_view(path, static_cast<std::size_t>(length)), target);
-    };
-    bool holds = points(base + "/cwd") || points(base + "/root");
-    if (!holds) {
-      if (auto fds = Dir::OpenAbsolute(base + "/fd")) {
-        if (auto open = fds->List()) {
-          holds = std::any_of(open->begin(), open->end(),
-                              [&](const Listed& fd) { return points(base + "/fd/" + fd.name); });
-        }
-      }
-    }
-    if (!holds) continue;
-    std::string name;
-    std::getline(std::ifstream(base + "/comm"), name);
-    holders += (holders.empty() ? "" : ", ") + name + " (pid " + process.name + ")";
-    if (++found == 5) break;
+  WCLAYER_ASSIGN(const std::string options, OverlayOptions(names, request.upper >= 0));
+  WCLAYER_ASSIGN(Dir folder, Dir::OpenAbsolute(request.legacy_folder));
+  ShortNames links(std::move(folder));
+  for (std::size_t i = 0; i < names.size(); ++i)
+    WCLAYER_TRY(links.Add(request.lowers[i], names[i]));
+  if (request.upper >= 0) {
+    WCLAYER_TRY(links.Add(request.upper, "u"));
+    WCLAYER_TRY(links.Add(request.work, "w"));
   }
-  return holders;
+  return MountIn(links.folder(), request, options);
 }
 
-bool HasSysAdmin() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (!line.starts_with("CapEff:")) continue;
-    const unsigned long long bits = std::stoull(line.substr(7), nullptr, 16);
-    return (bits >> CAP_SYS_ADMIN & 1) != 0;
+Status CheckRequest(const OverlayRequest& request) {
+  if (request.lowers.empty()) return Error(Errc::kInvalidArgument, "an overlay without a layer");
+  if (request.lowers.size() > kMaxChain) {
+    return Error(Errc::kUnsupported,
+                 std::to_string(request.lowers.size()) +
+                     " layers, overlayfs takes at most kMaxChain = " + std::to_string(kMaxChain));
   }
-  return false;
+  if ((request.upper < 0) != (request.work < 0))
+    return Error(Errc::kInvalidArgument, "an upper folder needs a work folder and the reverse");
+  if (request.target.empty() || request.target.front() != '/')
+    return Error(Errc::kInvalidArgument, "an absolute path is needed").At(request.target);
+  return {};
 }
 
-// The initial user namespace maps every id to itself.
-bool InInitialUserNamespace() {
-  std::ifstream map("/proc/self/uid_map");
-  unsigned long inside = 1;
-  unsigned long outside = 1;
-  unsigned long count = 0;
-  map >> inside >> outside >> count;
-  return inside == 0 && outside == 0 && count == 4294967295ul;
+Status MountEitherWay(const OverlayRequest& request) {
+  if (request.legacy) return MountByOptions(request);
+  auto mounted = MountByContext(request);
+  if (mounted || request.legacy_folder.empty()) return mounted;
+  // No fsopen (or a container's filter refuses it), or EINVAL: no lowerdir+ before Linux 6.5.
+  const bool no_context = mounted.error().operation == "fsopen";
+  if (!no_context && mounted.error().sys_errno != EINVAL) return mounted;
+  auto legacy = MountByOptions(request);
+  if (legacy || no_context || legacy.error().code == Errc::kUnsupported) return legacy;
+  return mounted;  // with the kernel's own words, which mount(2) does not give
 }
 
 }  // namespace
 
-Status MountOverlay(const OverlayRequest& request) {
-  if (request.lowers.empty() || request.lowers.size() > kMaxLowers) {
-    return Error(Errc::kUnsupported, "overlayfs takes 1 to 500 lower folders, not " +
-                                         std::to_string(request.lowers.size()));
+Expected<std::string> OverlayOptions(const std::vector<std::string>& lowers, bool writable) {
+  std::string options = "lowerdir=";
+  for (const std::string& lower : lowers) {
+    if (&lower != &lowers.front()) options += ':';
+    options += lower;
   }
-  if (request.legacy) return MountByOptions(request);
-  auto mounted = MountByContext(request);
+  if (writable) options += ",upperdir=u,workdir=w";
+  for (const auto& [key, value] : kOptions) options += std::string(",") + key + "=" + value;
+  if (options.size() <= kMaxOptionBytes) return options;
+  return Error(Errc::kUnsupported,
+               std::to_string(lowers.size()) + " layers need " + std::to_string(options.size()) +
+                   " bytes of mount options, mount(2) takes kMaxOptionBytes = " +
+                   std::to_string(kMaxOptionBytes));
+}
+
+Status MountOverlay(const OverlayRequest& request) {
+  WCLAYER_TRY(CheckRequest(request));
+  auto mounted = MountEitherWay(request);
   if (mounted) return mounted;
-  // ENOSYS: no fsopen; EINVAL at fsconfig: no lowerdir+ (before Linux 6.5).
   const int number = mounted.error().sys_errno;
-  if ((number == ENOSYS || number == EINVAL) && !request.legacy_folder.empty()) {
-    auto legacy = MountByOptions(request);
-    if (legacy || legacy.error().code == Errc::kUnsupported) return legacy;
+  if (number == ENODEV || number == ENOSYS) {
+    mounted.error().code = Errc::kBackendUnavailable;
+    mounted.error().message += "; this kernel has no overlayfs";
   }
   return mounted;
-}
-
-Status Unmount(const std::string& target, bool detach) {
-  if (::umount2(target.c_str(), UMOUNT_NOFOLLOW) == 0) return {};
-  const int number = errno;
-  if (number == EINVAL || number == ENOENT) return {};  // not a mount point
-  if (number != EBUSY) return SystemError(number, "umount2", target);
-  if (detach) {
-    if (::umount2(target.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH) == 0) return {};
-    return SystemError(errno, "umount2", target);
-  }
-  Error error = SystemError(number, "umount2", target);
-  const std::string holders = HoldersOf(target);
-  error.message = "the mount is in use" + (holders.empty() ? std::string() : " by " + holders);
-  return error;
-}
-
-Expected<std::vector<MountInfo>> ListMounts() {
-  std::ifstream file("/proc/self/mountinfo");
-  if (!file) return SystemError(errno, "open", "/proc/self/mountinfo");
-  std::vector<MountInfo> mounts;
-  for (std::string line; std::getline(file, line);) {
-    // id parent major:minor root target options [tags…] - type source super-options
-    std::istringstream words(line);
-    MountInfo info;
-    std::string skip;
-    words >> info.id >> skip >> skip >> skip >> info.target;
-    while (words >> skip && skip != "-") {
-    }
-    words >> info.type >> info.source;
-    info.target = Unescape(info.target);
-    info.source = Unescape(info.source);
-    mounts.push_back(std::move(info));
-  }
-  return mounts;
-}
-
-bool CanMountOverlay(const std::string& folder, std::string& reason) {
-  reason.clear();
-  if (!HasSysAdmin()) {
-    reason = "the process lacks CAP_SYS_ADMIN";
-    return false;
-  }
-  if (!InInitialUserNamespace()) {
-    reason = "the process is in a user namespace";
-    return false;
-  }
-  std::random_device random;
-  char name[32];
-  std::snprintf(name, sizeof name, "trial-%08x%08x", random(), random());
-  const auto trial = [&]() -> Status {
-    WCLAYER_ASSIGN(const Dir parent, Dir::OpenAbsolute(folder));
-    const auto attempt = [&]() -> Status {
-      WCLAYER_TRY(parent.MakeDir(name));
-      WCLAYER_ASSIGN(const Dir here, parent.OpenDir(name));
-      OverlayRequest request;
-      for (const char* part : {"lower", "upper", "work", "mnt", "links"})
-        WCLAYER_TRY(here.MakeDir(part));
-      WCLAYER_ASSIGN(const Dir lower, here.OpenDir("lower"));
-      WCLAYER_ASSIGN(const Dir upper, here.OpenDir("upper"));
-      WCLAYER_ASSIGN(const Dir work, here.OpenDir("work"));
-      request.lowers = {lower.fd()};
-      request.upper = upper.fd();
-      request.work = work.fd();
-      request.target = folder + "/" + name + "/mnt";
-      request.source = "wclayer:trial";
-      request.legacy_folder = folder + "/" + name + "/links";
-      WCLAYER_TRY(MountOverlay(request));
-      return Unmount(request.target, true);
-    };
-    auto done = attempt();
-    auto removed = parent.RemoveTree(name);
-    return done ? std::move(removed) : std::move(done);
-  };
-  auto done = trial();
-  if (done) return true;
-  reason = done.error().ToString();
-  return false;
-}
-
-Expected<std::string> BootId() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  if (!std::getline(file, id) || id.empty())
-    return SystemError(EIO, "read", "/proc/sys/kernel/random/boot_id");
-  return id;
 }
 
 }  // namespace wclayer::fs
