@@ -201,6 +201,35 @@ TEST_P(MountBothWaysTest, FailuresSayWhyAndLeaveNothing) {
   EXPECT_EQ(root_.OpenDir("links")->List()->size(), 0u);
 }
 
+TEST_F(MountTest, WithoutTheNewCallsTheOldOneMounts) {
+  if (!MayMount()) return;
+  const std::vector<Dir> lowers = MakeLayers(2);
+  const OverlayRequest request = Request(lowers, false);
+  OverlayRequest no_folder = request;
+  no_folder.legacy_folder.clear();
+  const std::pair<long, int> refusals[] = {
+      {SYS_fsopen, ENOSYS}, {SYS_fsopen, EPERM}, {SYS_fsconfig, EINVAL}};
+  for (const auto& [call, number] : refusals) {
+    SCOPED_TRACE(std::to_string(call) + " gives " + std::to_string(number));
+    EXPECT_EQ(test::RunInChild([&] {
+                if (!test::RefuseCall(call, number)) return 99;
+                if (MountOverlay(no_folder)) return 1;
+                return MountOverlay(request) ? 0 : 2;
+              }),
+              0);
+    ExpectLayers(2);
+    ASSERT_OK(Unmount(request.target, false));
+  }
+  EXPECT_EQ(test::RunInChild([&] {
+              if (!test::RefuseCall(SYS_fsopen, ENODEV) || !test::RefuseCall(SYS_mount, ENODEV))
+                return 99;
+              auto mounted = MountOverlay(request);
+              if (mounted) return 1;
+              return mounted.error().code == Errc::kBackendUnavailable ? 0 : 2;
+            }),
+            0);
+}
+
 TEST_F(MountTest, RequestsThatMakeNoSenseAreRefused) {
   OverlayRequest request;
   request.target = "/nowhere";
