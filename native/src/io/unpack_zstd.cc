@@ -1,4 +1,5 @@
 // zstd by libzstd: frames and skippable frames one after another, then nothing but zeros.
+#define ZSTD_STATIC_LINKING_ONLY  // for ZSTD_getFrameHeader
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -13,6 +14,7 @@
 namespace wclayer::io {
 namespace {
 
+constexpr std::size_t kMagicBytes = 4;
 constexpr std::uint32_t kLeastWindowLog = 10;  // the format's smallest window (RFC 8878 §3.1.1.1.2)
 constexpr std::uint32_t kMostWindowLog = 27;   // X5: 128 MiB
 
@@ -38,7 +40,7 @@ class ZstdUnpacker final : public Unpacker {
         in = in.subspan(used);
       } else if (head_size_ != 0 ||
                  (!padded_ && in[0] != std::byte{0})) {  // no magic begins with 0
-        WCLAYER_TRY(TakeMagic(in));
+        WCLAYER_TRY(TakeHeader(in));
       } else {
         const std::size_t zeros = LeadingZeros(in);
         output_->Consumed(zeros);
@@ -57,19 +59,34 @@ class ZstdUnpacker final : public Unpacker {
   }
 
  private:
-  // Takes from `in` what is missing of the next frame's magic number. The library itself would also
-  // take the numbers of formats from before RFC 8878, whose decoders know no window limit.
-  Status TakeMagic(Bytes& in) {
-    const std::size_t count = std::min(in.size(), head_.size() - head_size_);
-    std::copy_n(in.begin(), count, head_.begin() + static_cast<std::ptrdiff_t>(head_size_));
-    head_size_ += count;
-    in = in.subspan(count);
-    if (head_size_ < head_.size()) return {};
-    if (Recognise(head_) != Compression::kZstd)
-      return output_->Bad("zstd", "bytes that are no zstd frame behind the compressed data");
+  // Takes from `in` what is missing of the next frame's header, and decodes it when it is whole.
+  // ZSTD_decompressStream must see a header in one piece: having loaded half of one, it takes the
+  // rest of the input for the start of a frame (1.5.4). And it would also take frames from before
+  // RFC 8878, whose decoders know no window limit.
+  Status TakeHeader(Bytes& in) {
+    for (;;) {
+      const std::size_t count = std::min(in.size(), head_wanted_ - head_size_);
+      std::copy_n(in.begin(), count, head_.begin() + static_cast<std::ptrdiff_t>(head_size_));
+      head_size_ += count;
+      in = in.subspan(count);
+      if (head_size_ < head_wanted_) return {};
+      if (Recognise(head_) != Compression::kZstd)
+        return output_->Bad("zstd", "bytes that are no zstd frame behind the compressed data");
+      ZSTD_frameHeader header;
+      const std::size_t wanted = ZSTD_getFrameHeader(&header, head_.data(), head_size_);
+      if (ZSTD_isError(wanted) != 0) return ErrorOf(wanted);
+      if (wanted == 0) return Begin(header);
+      head_wanted_ = std::clamp(wanted, head_size_ + 1, head_.size());
+    }
+  }
+
+  Status Begin(const ZSTD_frameHeader& header) {
+    if (header.windowSize > 1ull << window_log_) return WindowError();
+    const Bytes head = Bytes(head_).first(head_size_);
     head_size_ = 0;
+    head_wanted_ = kMagicBytes;
     in_frame_ = true;
-    WCLAYER_TRY(Decode(head_));
+    WCLAYER_TRY(Decode(head));
     return {};
   }
 
@@ -89,13 +106,17 @@ class ZstdUnpacker final : public Unpacker {
     }
   }
 
+  Error WindowError() const {
+    return Error(Errc::kLimitExceeded,
+                 "zstd: a frame needs a window of over 2^" + std::to_string(window_log_) +
+                     " bytes (limit zstdWindowLog = " + std::to_string(window_log_) +
+                     "; the option can be raised to " + std::to_string(kMostWindowLog) + ")");
+  }
+
   Error ErrorOf(std::size_t code) const {
     switch (ZSTD_getErrorCode(code)) {
       case ZSTD_error_frameParameter_windowTooLarge:
-        return Error(Errc::kLimitExceeded,
-                     "zstd: a frame needs a window of over 2^" + std::to_string(window_log_) +
-                         " bytes (limit zstdWindowLog = " + std::to_string(window_log_) +
-                         "; the option can be raised to " + std::to_string(kMostWindowLog) + ")");
+        return WindowError();
       case ZSTD_error_memory_allocation:
         throw std::bad_alloc();
       default:
@@ -107,8 +128,9 @@ class ZstdUnpacker final : public Unpacker {
   Buffer slab_;
   ZSTD_DCtx* context_;
   std::uint32_t window_log_;
-  std::array<std::byte, 4> head_{};  // a magic number that is not complete yet
+  std::array<std::byte, ZSTD_FRAMEHEADERSIZE_MAX> head_{};  // a header that is not complete yet
   std::size_t head_size_ = 0;
+  std::size_t head_wanted_ = kMagicBytes;
   bool in_frame_ = false;
   bool padded_ = false;  // nothing but zeros may follow
 };

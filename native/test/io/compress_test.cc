@@ -3,7 +3,7 @@
 #include <zstd.h>
 
 #include <memory>
-#include <tuple>
+#include <vector>
 
 #include "io/chunk_format.h"
 #include "io/compression.h"
@@ -44,7 +44,7 @@ struct Profile {
   const char* name;
   Compression kind;
   int level;
-  const char* tool;  // reads it
+  std::vector<const char*> tools;  // that read it
 };
 
 class ProfileTest : public testing::TestWithParam<Profile> {
@@ -60,18 +60,17 @@ TEST_P(ProfileTest, CommandLineToolsAndWeReadItBack) {
     const std::string packed = Compressed(data, options(2));
     EXPECT_EQ(Recognise(AsBytes(packed)), GetParam().kind);
     ASSERT_TRUE(Decompressed(packed) == data) << size << " bytes";
-    ASSERT_TRUE(Through(GetParam().tool, packed) == data) << size << " bytes";
+    for (const char* tool : GetParam().tools)
+      ASSERT_TRUE(Through(tool, packed) == data) << tool << ", " << size << " bytes";
   }
 }
 
 TEST_P(ProfileTest, SameBytesWhateverThePiecesAndThreads) {
   const std::string data = Mixture(11'000'000, 41);
   const std::string expected = Compressed(data, options(1), data.size());
-  for (const std::size_t piece : {4'001u, 1u << 20, 5'000'000u}) {
-    for (const int threads : {1, 2, 3, 4, 100})
-      ASSERT_TRUE(Compressed(data, options(threads), piece) == expected)
-          << threads << " threads, pieces of " << piece;
-  }
+  for (const auto& [piece, threads] :
+       {std::pair(4'001u, 2), std::pair(1u << 20, 3), std::pair(5'000'000u, 100)})
+    ASSERT_TRUE(Compressed(data, options(threads), piece) == expected) << threads << " threads";
 }
 
 TEST_P(ProfileTest, SameBytesFromSinglyWrittenBytes) {
@@ -117,13 +116,10 @@ TEST_P(ProfileTest, MayBeDroppedAnywhere) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, ProfileTest,
-    testing::Values(Profile{"GzipFast", Compression::kGzip, 0, "gzip -dc"},
-                    Profile{"GzipFastByIgzip", Compression::kGzip, 1, "igzip -dc"},
-                    Profile{"GzipSmall", Compression::kGzip, 6, "zcat"},
-                    Profile{"GzipSmallByPigz", Compression::kGzip, 9, "pigz -dc"},
-                    Profile{"Zstd", Compression::kZstd, 0, "zstd -dc"},
-                    Profile{"ZstdFast", Compression::kZstd, 1, "zstd -dc"},
-                    Profile{"ZstdSlow", Compression::kZstd, 9, "zstd -dc"}),
+    testing::Values(Profile{"GzipFast", Compression::kGzip, 0, {"gzip -dc", "igzip -dc"}},
+                    Profile{"GzipSmall", Compression::kGzip, 6, {"zcat", "pigz -dc"}},
+                    Profile{"Zstd", Compression::kZstd, 0, {"zstd -dc"}},
+                    Profile{"ZstdSlow", Compression::kZstd, 9, {"zstd -dc"}}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(CompressorTest, NonePassesOn) {

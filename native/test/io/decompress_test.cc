@@ -327,6 +327,12 @@ TEST(ZstdTest, FormatsFromBeforeTheStandardAreNoFrames) {
                 "no zstd frame");
 }
 
+// Behind the magic number this header looks like a skippable frame; a frame of a block that is cut.
+TEST(ZstdTest, AHeaderIsNotTakenForAnotherFrame) {
+  const std::string frame = Le(0xFD2FB528, 4) + Le(0x184D2A50, 4) + Le(4, 3) + Le(1000 << 8, 3);
+  ExpectError(frame + "1" + std::string(8, '\0'), Errc::kBadArchive, "middle of a frame");
+}
+
 TEST(ZstdTest, TruncatedAnywhereIsAnError) {
   const std::string by_tool = Through("zstd -c", Prose(2'000, 75));
   const std::string two = SkippableFrame("skip") + ZstdFrame("data");
