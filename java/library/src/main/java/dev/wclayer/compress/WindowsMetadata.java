@@ -235,16 +235,17 @@ public final class WindowsMetadata {
     /**
      * A copy with other extended attributes.
      *
-     * @param values values by name; a name holds no {@code =}
+     * @param values values by name; a name holds no {@code =}, a value is not empty (Windows has no empty ones)
      * @return the copy
-     * @throws IllegalArgumentException if a name is empty or holds {@code =}, which no PAX record can carry
+     * @throws IllegalArgumentException if a PAX record cannot carry a name or value
      */
     public WindowsMetadata withExtendedAttributes(Map<String, byte[]> values) {
-        for (String name : values.keySet()) {
-            if (name.isEmpty() || name.indexOf('=') >= 0) {
-                throw new IllegalArgumentException("not a name of an extended attribute: '" + name + "'");
+        values.forEach((name, value) -> {
+            if (name.isEmpty() || name.indexOf('=') >= 0 || value.length == 0) {
+                throw new IllegalArgumentException(
+                        "not an extended attribute that a PAX record can carry: '" + name + "'");
             }
-        }
+        });
         return new WindowsMetadata(
                 attributes, securityDescriptor, sddl, creation, access, write, change, mountPoint, copyOf(values));
     }

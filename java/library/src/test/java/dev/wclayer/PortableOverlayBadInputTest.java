@@ -1,0 +1,11 @@
+package dev.wclayer;
+
+import java.util.Map;
+
+/** By overlayfs, where this process may mount; MountsTest says whether it may. */
+class PortableOverlayBadInputTest extends BadInputContract {
+    @Override
+    Map<String, String> options() {
+        return Map.of("durability", "none");
+    }
+}
