@@ -153,8 +153,11 @@ Expected<fs::Dir> Home::Private() {
   const std::lock_guard guard(mutex_);
   WCLAYER_ASSIGN(auto root, MakeRoot());
   if (private_ready_) {
-    auto ready = root.OpenDir(kPrivate);
-    if (ready) return ready;  // else someone removed it: made again
+    // A home that was removed meanwhile is made again.
+    if (auto ready = root.OpenDir(kPrivate)) {
+      WCLAYER_ASSIGN(const bool complete, ready->Exists(kStoreFile));
+      if (complete) return ready;
+    }
   }
   WCLAYER_TRY(root.MakeDirs(kPrivate));
   WCLAYER_ASSIGN(auto folder, root.OpenDir(kPrivate));
