@@ -60,7 +60,9 @@ std::array<std::byte, 48> Sha384(std::string_view text) {
   Buffer padded;
   Append(padded, AsBytes(text));
   padded.push_back(std::byte{0x80});
-  while (padded.size() % 128 != 120) padded.push_back(std::byte{0});
+  // The length has 128 bits; the upper half of ours is zero.
+  while (padded.size() % 128 != 112) padded.push_back(std::byte{0});
+  padded.resize(padded.size() + 8);
   AppendLe(padded, __builtin_bswap64(static_cast<std::uint64_t>(text.size()) * 8));
   for (std::size_t at = 0; at < padded.size(); at += 128) Block(state, padded.data() + at);
   std::array<std::byte, 48> digest;

@@ -33,8 +33,10 @@ class Faults : public DriverTest {
     return count;
   }
 
-  // Runs `operation` with call 0, 1, 2 … failing until it succeeds untouched; `undo` takes back a success.
-  void FailEachCall(const char* what, const std::function<Status()>& operation, const std::function<void()>& undo) {
+  // Runs `operation` with call 0, 1, 2 … failing until it succeeds untouched; `undo` takes back a
+  // success.
+  void FailEachCall(const char* what, const std::function<Status()>& operation,
+                    const std::function<void()>& undo) {
     const auto before = Listing();
     const std::size_t mounts = MountsOfHome();
     for (int n = 0; n < 10'000; ++n) {
@@ -65,80 +67,88 @@ class Faults : public DriverTest {
 };
 
 TEST_F(Faults, Create) {
-  FailEachCall("Create", [&] { return driver_->Create("new", "base", 0); },
-               [&] { ASSERT_TRUE(driver_->Remove("new", false)); });
+  FailEachCall(
+      "Create", [&] { return driver_->Create("new", "base", 0); },
+      [&] { ASSERT_TRUE(driver_->Remove("new", false)); });
 }
 
 TEST_F(Faults, CreateReadWrite) {
-  FailEachCall("CreateReadWrite", [&] { return driver_->CreateReadWrite("new", "base", 1u << 30); },
-               [&] { ASSERT_TRUE(driver_->Remove("new", false)); });
+  FailEachCall(
+      "CreateReadWrite", [&] { return driver_->CreateReadWrite("new", "base", 1u << 30); },
+      [&] { ASSERT_TRUE(driver_->Remove("new", false)); });
 }
 
 TEST_F(Faults, ApplyDiff) {
-  FailEachCall("ApplyDiff",
-               [&]() -> Status {
-                 auto applied = Apply("new", "base", ChildTar());
-                 if (!applied) return std::move(applied).error();
-                 return {};
-               },
-               [&] { ASSERT_TRUE(driver_->Remove("new", false)); });
+  FailEachCall(
+      "ApplyDiff",
+      [&]() -> Status {
+        auto applied = Apply("new", "base", ChildTar());
+        if (!applied) return std::move(applied).error();
+        return {};
+      },
+      [&] { ASSERT_TRUE(driver_->Remove("new", false)); });
 }
 
 TEST_F(Faults, Get) {
   // The first mount makes folders that stay (work, mount point): made before the listing is taken.
   ASSERT_TRUE(driver_->Get("box", false));
   ASSERT_TRUE(driver_->Put("box"));
-  FailEachCall("Get",
-               [&]() -> Status {
-                 auto path = driver_->Get("box", false);
-                 if (!path) return std::move(path).error();
-                 return {};
-               },
-               [&] { ASSERT_TRUE(driver_->Put("box")); });
+  FailEachCall(
+      "Get",
+      [&]() -> Status {
+        auto path = driver_->Get("box", false);
+        if (!path) return std::move(path).error();
+        return {};
+      },
+      [&] { ASSERT_TRUE(driver_->Put("box")); });
 }
 
 TEST_F(Faults, DiffOfAMountedLayer) {
   ASSERT_TRUE(driver_->Get("box", false));
-  FailEachCall("Diff",
-               [&]() -> Status {
-                 auto tar = Diff("box");
-                 if (!tar) return std::move(tar).error();
-                 return {};
-               },
-               [] {});
+  FailEachCall(
+      "Diff",
+      [&]() -> Status {
+        auto tar = Diff("box");
+        if (!tar) return std::move(tar).error();
+        return {};
+      },
+      [] {});
   ASSERT_TRUE(driver_->Put("box")) << "the reference survived every failure";
 }
 
 TEST_F(Faults, ChangesAndDiffSize) {
   ASSERT_TRUE(Apply("child", "base", ChildTar()));
-  FailEachCall("Changes",
-               [&]() -> Status {
-                 auto lines = ChangeLines("child");
-                 if (!lines) return std::move(lines).error();
-                 return {};
-               },
-               [] {});
-  FailEachCall("DiffSize",
-               [&]() -> Status {
-                 auto size = driver_->DiffSize("child", {});
-                 if (!size) return std::move(size).error();
-                 return {};
-               },
-               [] {});
+  FailEachCall(
+      "Changes",
+      [&]() -> Status {
+        auto lines = ChangeLines("child");
+        if (!lines) return std::move(lines).error();
+        return {};
+      },
+      [] {});
+  FailEachCall(
+      "DiffSize",
+      [&]() -> Status {
+        auto size = driver_->DiffSize("child", {});
+        if (!size) return std::move(size).error();
+        return {};
+      },
+      [] {});
 }
 
 TEST_F(Faults, DiffPath) {
   // The folder of temporary folders stays: made before the listing is taken.
   ASSERT_TRUE(driver_->ReleaseDiffPath(*driver_->DiffPath("base")));
   std::string folder;
-  FailEachCall("DiffPath",
-               [&]() -> Status {
-                 auto path = driver_->DiffPath("base");
-                 if (!path) return std::move(path).error();
-                 folder = *path;
-                 return {};
-               },
-               [&] { ASSERT_TRUE(driver_->ReleaseDiffPath(folder)); });
+  FailEachCall(
+      "DiffPath",
+      [&]() -> Status {
+        auto path = driver_->DiffPath("base");
+        if (!path) return std::move(path).error();
+        folder = *path;
+        return {};
+      },
+      [&] { ASSERT_TRUE(driver_->ReleaseDiffPath(folder)); });
 }
 
 }  // namespace

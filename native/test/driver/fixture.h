@@ -83,8 +83,8 @@ class DriverTest : public testing::Test {
     driver_ = *std::move(driver);
   }
 
-  Expected<ApplyResult> Apply(const std::string& id, const std::optional<std::string>& parent, Bytes tar,
-                              std::size_t piece = 1u << 20) {
+  Expected<ApplyResult> Apply(const std::string& id, const std::optional<std::string>& parent,
+                              Bytes tar, std::size_t piece = 1u << 20) {
     ApplyOptions options;
     options.parent = parent;
     WCLAYER_ASSIGN(auto apply, driver_->ApplyDiff(id, options));
@@ -94,7 +94,8 @@ class DriverTest : public testing::Test {
     return apply->Finish();
   }
 
-  Expected<Buffer> Diff(const std::string& id, DiffOptions options = {}, StreamResult* result = nullptr) {
+  Expected<Buffer> Diff(const std::string& id, DiffOptions options = {},
+                        StreamResult* result = nullptr) {
     WCLAYER_ASSIGN(auto source, driver_->Diff(id, options));
     Buffer tar;
     Buffer slab(100'000);
@@ -107,7 +108,8 @@ class DriverTest : public testing::Test {
     return tar;
   }
 
-  Expected<std::vector<std::string>> ChangeLines(const std::string& id, const std::optional<std::string>& parent = {}) {
+  Expected<std::vector<std::string>> ChangeLines(const std::string& id,
+                                                 const std::optional<std::string>& parent = {}) {
     WCLAYER_ASSIGN(auto cursor, driver_->Changes(id, parent));
     std::vector<std::string> lines;
     Change change;

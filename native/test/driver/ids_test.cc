@@ -6,16 +6,18 @@ namespace wclayer {
 namespace {
 
 TEST(Ids, AcceptsWhatStoresUse) {
-  for (const char* id : {"a", "0", "base-1", "ecca0170f401bd3132a4b0fa72abea915e0f6ef94003dff5c00e6d3f93fc149b",
-                         "x.y_z-init", "console", "com10"}) {
+  for (const char* id :
+       {"a", "0", "base-1", "ecca0170f401bd3132a4b0fa72abea915e0f6ef94003dff5c00e6d3f93fc149b",
+        "x.y_z-init", "console", "com10"}) {
     EXPECT_TRUE(CheckId(id)) << id;
   }
   EXPECT_TRUE(CheckId(std::string(128, 'a')));
 }
 
 TEST(Ids, RefusesEverythingElse) {
-  for (const char* id : {"", ".", "..", "-a", "_a", "a/b", "a\\b", "../a", "a.", "x-removing", "X-Removing", "con", "NUL",
-                         "nul.txt", "com1", "LPT9.a", "a b", "a:b", "\xC3\xA4", "a\n"}) {
+  for (const char* id : {"",     ".",      "..",         "-a",         "_a",       "a/b", "a\\b",
+                         "../a", "a.",     "x-removing", "X-Removing", "con",      "NUL", "nul.txt",
+                         "com1", "LPT9.a", "a b",        "a:b",        "\xC3\xA4", "a\n"}) {
     const auto checked = CheckId(id);
     ASSERT_FALSE(checked) << id;
     EXPECT_EQ(checked.error().code, Errc::kInvalidArgument) << id;

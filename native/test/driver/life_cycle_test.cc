@@ -29,7 +29,8 @@ TEST_F(LifeCycle, ChangesTellAddModifyDelete) {
   ASSERT_TRUE(Apply("child", "base", ChildTar()));
   const auto lines = ChangeLines("child");
   ASSERT_TRUE(lines) << lines.error().ToString();
-  EXPECT_EQ(*lines, (std::vector<std::string>{"C Files/dir/a.txt", "D Files/dir/b.txt", "A Files/new.txt"}));
+  EXPECT_EQ(*lines, (std::vector<std::string>{"C Files/dir/a.txt", "D Files/dir/b.txt",
+                                              "A Files/new.txt"}));
   const auto all = ChangeLines("child", "");
   ASSERT_TRUE(all) << all.error().ToString();
   for (const std::string& line : *all) EXPECT_EQ(line[0], 'A') << line;
@@ -120,8 +121,8 @@ TEST_F(LifeCycle, ADiffOfAContainerIsAppliedAsALayer) {
     const auto lines = ChangeLines("c");
     ASSERT_TRUE(lines) << lines.error().ToString();
     // The folders whose entries changed have a new write time.
-    EXPECT_EQ(*lines, (std::vector<std::string>{"C Files", "C Files/dir", "C Files/dir/a.txt", "D Files/dir/b.txt",
-                                                "A Files/made.txt"}));
+    EXPECT_EQ(*lines, (std::vector<std::string>{"C Files", "C Files/dir", "C Files/dir/a.txt",
+                                                "D Files/dir/b.txt", "A Files/made.txt"}));
     const auto size = driver_->DiffSize("c", {});
     ASSERT_TRUE(size);
     EXPECT_EQ(*size, 6 + 4);
@@ -182,7 +183,8 @@ TEST_F(LifeCycle, BadInputLeavesTheStoreAsItWas) {
   const std::vector<Case> cases = {
       {"truncated", truncated, Errc::kBadArchive},
       {"html", Buffer(AsBytes(html).begin(), AsBytes(html).end()), Errc::kBadArchive},
-      {"leaves the root", MakeTar({{"Files", '5', "", ""}, {"Files/../../x", '0', "x", ""}}), Errc::kUnsafePath},
+      {"leaves the root", MakeTar({{"Files", '5', "", ""}, {"Files/../../x", '0', "x", ""}}),
+       Errc::kUnsafePath},
       {"absolute", MakeTar({{"/etc/passwd", '0', "x", ""}}), Errc::kUnsafePath},
   };
   for (const Case& bad : cases) {
@@ -197,7 +199,10 @@ TEST_F(LifeCycle, DiffAgainstAncestorsSquashes) {
   Open();
   ASSERT_TRUE(Apply("base", "", BaseTar()));
   ASSERT_TRUE(Apply("one", "base", ChildTar()));
-  ASSERT_TRUE(Apply("two", "one", MakeTar({{"Files", '5', "", ""}, {"Files/.wh.new.txt", '0', "", ""}, {"Files/two.txt", '0', "2", ""}})));
+  ASSERT_TRUE(Apply("two", "one",
+                    MakeTar({{"Files", '5', "", ""},
+                             {"Files/.wh.new.txt", '0', "", ""},
+                             {"Files/two.txt", '0', "2", ""}})));
   DiffOptions against_base;
   against_base.parent = "base";
   const auto squashed = Diff("two", against_base);
@@ -220,7 +225,8 @@ TEST_F(LifeCycle, AnOpenDiffHoldsTheLayer) {
   ASSERT_TRUE(path);
   auto diff = driver_->Diff("c", {});
   ASSERT_TRUE(diff) << diff.error().ToString();
-  EXPECT_TRUE(std::filesystem::exists(*path + "/keep.txt")) << "the mount stays while a Diff is read";
+  EXPECT_TRUE(std::filesystem::exists(*path + "/keep.txt"))
+      << "the mount stays while a Diff is read";
   const auto put = driver_->Put("c");
   ASSERT_FALSE(put);
   EXPECT_EQ(put.error().code, Errc::kLayerBusy);

@@ -10,7 +10,8 @@ TEST(Options, SizesAreBinaryMultiples) {
   EXPECT_EQ(*ParseSize("127g"), 127ull << 30);
   EXPECT_EQ(*ParseSize("1 MiB"), 1ull << 20);
   EXPECT_EQ(*ParseSize("1048576"), 1048576u);
-  for (const char* bad : {"", "GB", "-1", "1x", "99999999999P", "1.5G"}) EXPECT_FALSE(ParseSize(bad)) << bad;
+  for (const char* bad : {"", "GB", "-1", "1x", "99999999999P", "1.5G"})
+    EXPECT_FALSE(ParseSize(bad)) << bad;
 }
 
 TEST(Options, AreSetByName) {

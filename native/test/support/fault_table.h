@@ -1,4 +1,5 @@
-// A table that counts its calls and fails the n-th one: every failure a driver can meet, one at a time.
+// A table that counts its calls and fails the n-th one: every failure a driver can meet, one at a
+// time.
 #pragma once
 
 #include <atomic>
@@ -32,8 +33,8 @@ struct Wrapped<Member, vmcompute::Hresult(WCLAYER_ABI*)(A...)> {
     return (fault.inner->*Member)(a...);
   }
 };
-// Releasing calls (ImportLayerEnd, ExportLayerEnd, the aborts, FreeString) are counted only where they can
-// fail without leaking what they own; so they are passed on unwrapped.
+// Releasing calls (ImportLayerEnd, ExportLayerEnd, the aborts, FreeString) are counted only where
+// they can fail without leaking what they own; so they are passed on unwrapped.
 inline vmcompute::Table FaultTable(const vmcompute::Table& inner) {
   fault.inner = &inner;
   vmcompute::Table table = inner;
