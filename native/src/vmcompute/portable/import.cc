@@ -8,6 +8,7 @@
 #include "base/utf16.h"
 #include "portable/link_text.h"
 #include "portable/names.h"
+#include "portable/overlay_origin.h"
 
 namespace wclayer::portable {
 namespace {
@@ -344,7 +345,12 @@ Expected<std::uint64_t> Import::AddLink(const ImportedEntry& given, const Existi
 
 Status Import::LinkOnDisk(const Entry& first, const Entry& link) {
   auto linked = staging_->dir().MakeHardLink(first.disk_path, link.disk_path);
-  if (linked) return {};
+  if (linked) {
+    // A copy that an overlay makes of a file of several names does not tell where it came from.
+    const auto holder = first.kind == Kind::kHardLink ? first.first_name : first.ordinal;
+    return WriteMark(staging_->dir(), first.disk_path,
+                     {static_cast<std::uint32_t>(holder), MarkOfLayer(id_)});
+  }
   // A file system allows so many names of one file (ext4: 65,000); the next one is a copy on disk
   // and a link in the metadata all the same.
   if (linked.error().sys_errno != EMLINK) return std::move(linked).error().At(link.path);

@@ -1,0 +1,128 @@
+// The tree of a checkout, told apart from what it was made of by its table.
+#include <cerrno>
+
+#include "portable/checkout_table.h"
+#include "portable/names.h"
+#include "portable/overlay_origin.h"
+#include "portable/writable_tree.h"
+
+namespace wclayer::portable {
+namespace {
+
+bool Vanished(const Error& error) {
+  return error.sys_errno == ENOENT || error.sys_errno == ENOTDIR || error.sys_errno == ESTALE;
+}
+
+// Change time moves with everything that is done to a file but reading it (spec mounting §6).
+bool Untouched(const CheckoutRow& row, const fs::Info& info) {
+  return row.info.size == info.size && row.info.mode == info.mode &&
+         row.info.mtime_seconds == info.mtime_seconds && row.info.mtime_nanos == info.mtime_nanos &&
+         row.info.ctime_seconds == info.ctime_seconds && row.info.ctime_nanos == info.ctime_nanos;
+}
+
+class CheckoutTree final : public UserTree {
+ public:
+  CheckoutTree(fs::Dir root, CheckoutTable table, Chain& chain)
+      : root_(std::move(root)), table_(std::move(table)), chain_(&chain) {}
+
+  const fs::Dir& root() const override { return root_; }
+
+  Expected<TreeFolder> Root() override { return TreeFolder(); }
+
+  Expected<TreeItem> RootItem() override {
+    TreeItem item;
+    item.type = fs::Type::kDirectory;
+    WCLAYER_ASSIGN(item.info, root_.Stat(""));
+    WCLAYER_ASSIGN(item.origin, chain_->Find("Files"));
+    return item;
+  }
+
+  Expected<std::vector<TreeItem>> List(const TreeFolder& folder) override {
+    std::vector<TreeItem> items;
+    auto dir = root_.OpenDir(folder.path);
+    if (!dir) {
+      if (Vanished(dir.error())) return items;
+      return std::move(dir).error();
+    }
+    WCLAYER_ASSIGN(const auto listed, dir->List());
+    items.reserve(listed.size());
+    for (const auto& name : listed) {
+      auto item = Look(*dir, name.name);
+      if (!item && Vanished(item.error())) continue;
+      if (!item) return std::move(item).error();
+      items.push_back(*std::move(item));
+    }
+    return items;
+  }
+
+  Expected<std::optional<TreeItem>> Find(const TreeFolder& folder,
+                                         const std::string& name) override {
+    using Result = std::optional<TreeItem>;
+    auto dir = root_.OpenDir(folder.path);
+    if (!dir) {
+      if (Vanished(dir.error())) return Result();
+      return std::move(dir).error();
+    }
+    auto item = Look(*dir, name);
+    if (item) return Result(*std::move(item));
+    if (Vanished(item.error())) return Result();
+    return std::move(item).error();
+  }
+
+  Expected<TreeFolder> Enter(const TreeFolder& folder, const TreeItem& item) override {
+    TreeFolder inner;
+    inner.path = Join(folder.path, item.name);
+    return inner;
+  }
+
+  Expected<std::optional<Found>> OriginOf(const TreeFolder&, const TreeItem& item,
+                                          const std::optional<Found>&) override {
+    return item.origin;
+  }
+
+  Expected<std::string> ReadLink(const TreeFolder& folder, const TreeItem& item) override {
+    return root_.ReadLink(Join(folder.path, item.name));
+  }
+
+ private:
+  Expected<TreeItem> Look(const fs::Dir& dir, const std::string& name) {
+    TreeItem item;
+    item.name = name;
+    WCLAYER_ASSIGN(item.info, dir.Stat(name));
+    item.type = item.info.type;
+    WCLAYER_ASSIGN(const auto handle, HandleOf(dir, name));
+    const auto row = table_.Find(item.info, handle, [&](const CheckoutRow& candidate) {
+      const auto mark = ReadMark(dir, name);
+      return mark && mark->ordinal == candidate.origin.ordinal && KnownOrigin(candidate.origin) &&
+             mark->layer == MarkOfLayer(chain_->layer(candidate.origin.layer).id);
+    });
+    if (!row) return item;
+    if (!KnownOrigin(row->origin))
+      return Error(Errc::kLayerDamaged, "the checkout was made of other layers").At(name);
+    item.origin = row->origin;
+    item.untouched = Untouched(*row, item.info);
+    item.made = row->info;
+    return item;
+  }
+
+  bool KnownOrigin(const Found& origin) {
+    return origin.layer < chain_->size() && chain_->layer(origin.layer).metadata &&
+           origin.ordinal < chain_->layer(origin.layer).metadata->entries();
+  }
+
+  fs::Dir root_;
+  CheckoutTable table_;
+  Chain* chain_;
+};
+
+}  // namespace
+
+Expected<std::unique_ptr<UserTree>> OpenCheckoutTree(const fs::Dir& layer, Chain& chain) {
+  WCLAYER_ASSIGN(const auto folder, layer.OpenDir(kPrivate));
+  WCLAYER_ASSIGN(auto root, folder.OpenDir(kCheckout));
+  WCLAYER_ASSIGN(auto table, CheckoutTable::Open(folder));
+  return std::unique_ptr<UserTree>(
+      std::make_unique<CheckoutTree>(std::move(root), std::move(table), chain));
+}
+
+}  // namespace wclayer::portable
