@@ -42,7 +42,7 @@ public enum DataSet {
      * @throws IOException if it cannot be written
      */
     public void writeTar(Path target) throws IOException {
-        Random random = new Random(SEED + ordinal());
+        Random random = new Random(SEED + files);
         try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(target), 1 << 20);
                 WindowsLayerTarWriter tar = new WindowsLayerTarWriter(out, Instant.ofEpochSecond(1_700_000_000L))) {
             for (int i = 0; i < files; i++) {
