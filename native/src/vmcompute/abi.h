@@ -1,8 +1,8 @@
-// The vmcompute.dll layer ABI (spec vmcompute-abi §1–§3) as one table of functions, the same on every
-// platform, and the optional entries of ours that the portable store offers beside it.
+// The vmcompute.dll layer ABI (spec vmcompute-abi §1–§3) as one table of functions, the same on
+// every platform, and the optional entries of ours that the portable store offers beside it.
 //
-// Who calls the table need not know who fills it: vmcompute.dll (LoadSystemDll) or the portable store
-// (Portable). An entry that a table lacks is null; the caller then takes the general way.
+// Who calls the table need not know who fills it: vmcompute.dll (LoadSystemDll) or the portable
+// store (Portable). An entry that a table lacks is null; the caller then takes the general way.
 #pragma once
 
 #include <cstddef>
@@ -54,11 +54,15 @@ struct FileBasicInfo {
 
 static_assert(sizeof(Guid) == 16);
 static_assert(sizeof(FileBasicInfo) == 40 && alignof(FileBasicInfo) == 8);
-static_assert(offsetof(FileBasicInfo, last_access_time) == 8 && offsetof(FileBasicInfo, last_write_time) == 16 &&
-              offsetof(FileBasicInfo, change_time) == 24 && offsetof(FileBasicInfo, attributes) == 32);
-static_assert(sizeof(void*) != 8 || (sizeof(DriverInfo) == 16 && offsetof(DriverInfo, home_dir) == 8));
-static_assert(sizeof(void*) != 8 || (sizeof(LayerDescriptor) == 32 && offsetof(LayerDescriptor, flags) == 16 &&
-                                     offsetof(LayerDescriptor, path) == 24));
+static_assert(offsetof(FileBasicInfo, last_access_time) == 8 &&
+              offsetof(FileBasicInfo, last_write_time) == 16 &&
+              offsetof(FileBasicInfo, change_time) == 24 &&
+              offsetof(FileBasicInfo, attributes) == 32);
+static_assert(sizeof(void*) != 8 ||
+              (sizeof(DriverInfo) == 16 && offsetof(DriverInfo, home_dir) == 8));
+static_assert(sizeof(void*) != 8 ||
+              (sizeof(LayerDescriptor) == 32 && offsetof(LayerDescriptor, flags) == 16 &&
+               offsetof(LayerDescriptor, path) == 24));
 
 // HRESULT values that callers tell apart (spec §8).
 constexpr Hresult FromWin32(std::uint32_t code) {
@@ -86,35 +90,39 @@ inline constexpr Hresult kIoDevice = FromWin32(1117);
 inline constexpr Hresult kFilterNotAttached = static_cast<Hresult>(0x801F0015u);
 inline constexpr Hresult kUnexpected = static_cast<Hresult>(0x8000FFFFu);  // E_UNEXPECTED
 
-constexpr bool Failed(Hresult hr) { return hr < 0; }
+constexpr bool Failed(Hresult hr) {
+  return hr < 0;
+}
 
-// ---- Optional entries of ours (store §8) ----------------------------------------------------------
+// ---- Optional entries of ours (store §8)
+// ----------------------------------------------------------
 
 // What an entry knows beyond FileBasicInfo and its backup stream.
 struct EntryExtra {
-  std::uint8_t time_absent = 0;           // bit i: time i (creation, access, write, change) was not given;
-                                          // its FILETIME then equals the write time
-  std::uint8_t time_remainder[4] = {};    // 0…99 ns beyond each FILETIME
-  bool opaque = false;                    // tombstone only: hides everything below the folder `name`
-  Utf16 link_target = nullptr;            // hard link: path of the first name ("\Files\a"), else null.
-                                          // In this layer, or else in the nearest parent that has it
-                                          // (then a copy is stored, C8). Such an entry has no stream.
+  std::uint8_t time_absent = 0;  // bit i: time i (creation, access, write, change) was not given;
+                                 // its FILETIME then equals the write time
+  std::uint8_t time_remainder[4] = {};  // 0…99 ns beyond each FILETIME
+  bool opaque = false;                  // tombstone only: hides everything below the folder `name`
+  Utf16 link_target = nullptr;  // hard link: path of the first name ("\Files\a"), else null.
+                                // In this layer, or else in the nearest parent that has it
+                                // (then a copy is stored, C8). Such an entry has no stream.
 };
 
 enum class ChangeKind : std::uint32_t { kUnchanged = 0, kAdded = 1, kModified = 2, kDeleted = 3 };
 
-// What ExportLayerDescribe tells of the entry the export stands at. Pointers live until the next call
-// on the same context.
+// What ExportLayerDescribe tells of the entry the export stands at. Pointers live until the next
+// call on the same context.
 struct EntryDescription {
-  EntryExtra extra;            // link_target: the first name in export order of a hard-linked file
-  std::uint64_t ordinal = 0;   // its number in import order in the layer that holds it, from 0
+  EntryExtra extra;           // link_target: the first name in export order of a hard-linked file
+  std::uint64_t ordinal = 0;  // its number in import order in the layer that holds it, from 0
   ChangeKind change = ChangeKind::kUnchanged;  // against the parent chain given to ExportLayerBegin
-  bool has_data_stream = true; // false: an empty file stored without a DATA stream
+  bool has_data_stream = true;                 // false: an empty file stored without a DATA stream
   std::uint32_t reparse_tag = 0;
   Utf16 short_name = nullptr;  // 8.3 name, if stored
 };
 
-// The last failure on this thread in words; strings live until the next failing call on this thread.
+// The last failure on this thread in words; strings live until the next failing call on this
+// thread.
 struct ErrorDetail {
   std::int32_t code = 0;  // an Errc, as its number
   std::int32_t sys_errno = 0;
@@ -125,14 +133,16 @@ struct ErrorDetail {
 
 // How the portable store is to behave for one home; set before the first other call, by Configure.
 struct StoreOptions {
-  bool force_checkout = false;      // never mount, lay out a private checkout instead
-  bool force_legacy_mount = false;  // use mount(2) although fsopen/fsconfig is there (tests, Linux < 6.5)
-  bool detach_on_unmount = false;   // MNT_DETACH a busy mount instead of failing
-  std::uint32_t durability = 2;     // 0 none, 1 data, 2 full
+  bool force_checkout = false;  // never mount, lay out a private checkout instead
+  bool force_legacy_mount =
+      false;  // use mount(2) although fsopen/fsconfig is there (tests, Linux < 6.5)
+  bool detach_on_unmount = false;  // MNT_DETACH a busy mount instead of failing
+  std::uint32_t durability = 2;    // 0 none, 1 data, 2 full
 };
 
 struct Extensions {
-  // Makes or opens the home's own folder (.wclayer), and sets options for later calls from this process.
+  // Makes or opens the home's own folder (.wclayer), and sets options for later calls from this
+  // process.
   Hresult(WCLAYER_ABI* Configure)(const DriverInfo*, const StoreOptions*) = nullptr;
   // Finishes or undoes what killed processes left: staging, removals, copies. Does not unmount.
   Hresult(WCLAYER_ABI* Recover)(const DriverInfo*) = nullptr;
@@ -140,36 +150,41 @@ struct Extensions {
   void(WCLAYER_ABI* LastError)(ErrorDetail* detail) = nullptr;
 
   // ImportLayerNext with all that is known; info null: a tombstone. Gives the entry's ordinal.
-  Hresult(WCLAYER_ABI* ImportLayerEntry)(void* context, Utf16 name, const FileBasicInfo*, const EntryExtra*,
-                                         std::uint64_t* ordinal) = nullptr;
+  Hresult(WCLAYER_ABI* ImportLayerEntry)(void* context, Utf16 name, const FileBasicInfo*,
+                                         const EntryExtra*, std::uint64_t* ordinal) = nullptr;
   // Reads back the payload of an entry of this import (stream 0: main data; n: the n-th alternate
   // stream); `read` = 0 at its end. Used before a later duplicate replaces it.
-  Hresult(WCLAYER_ABI* ImportLayerReadBack)(void* context, std::uint64_t ordinal, std::uint32_t stream,
-                                            std::uint64_t offset, std::uint8_t* buffer, std::uint32_t length,
+  Hresult(WCLAYER_ABI* ImportLayerReadBack)(void* context, std::uint64_t ordinal,
+                                            std::uint32_t stream, std::uint64_t offset,
+                                            std::uint8_t* buffer, std::uint32_t length,
                                             std::uint32_t* read) = nullptr;
-  // The private folder (".wclayer") of the layer being built, an absolute path that lives as long as
-  // the context. What the caller writes there becomes visible with the layer, or goes with it.
+  // The private folder (".wclayer") of the layer being built, an absolute path that lives as long
+  // as the context. What the caller writes there becomes visible with the layer, or goes with it.
   Hresult(WCLAYER_ABI* ImportLayerFolder)(void* context, Utf16* folder) = nullptr;
   // Undoes the import and frees the context, instead of ImportLayerEnd.
   void(WCLAYER_ABI* ImportLayerAbort)(void* context) = nullptr;
 
   // More about the entry that ExportLayerNext just gave.
   Hresult(WCLAYER_ABI* ExportLayerDescribe)(void* context, EntryDescription* description) = nullptr;
-  // Moves the export of a layer's own content (committed layers) to an entry; then Describe and Read
-  // work as after ExportLayerNext, and Next goes on behind it. By path ("\Files\a", compared as NTFS
-  // does) when `name` is not null, else by ordinal. kFileNotFound if there is none.
-  Hresult(WCLAYER_ABI* ExportLayerSeek)(void* context, Utf16 name, std::uint64_t ordinal, Utf16* found,
-                                        FileBasicInfo* info, std::int64_t* size) = nullptr;
+  // Moves the export of a layer's own content (committed layers) to an entry; then Describe and
+  // Read work as after ExportLayerNext, and Next goes on behind it. By path ("\Files\a", compared
+  // as NTFS does) when `name` is not null, else by ordinal. kFileNotFound if there is none.
+  Hresult(WCLAYER_ABI* ExportLayerSeek)(void* context, Utf16 name, std::uint64_t ordinal,
+                                        Utf16* found, FileBasicInfo* info,
+                                        std::int64_t* size) = nullptr;
   // Ends an export at any point without complaint (ExportLayerEnd reports what was left unread).
   void(WCLAYER_ABI* ExportLayerAbort)(void* context) = nullptr;
 
-  // Whether the layer holds content (committed), is writable, is mounted now: bits 1, 2, 4; 8: damaged.
+  // Whether the layer holds content (committed), is writable, is mounted now: bits 1, 2, 4; 8:
+  // damaged.
   Hresult(WCLAYER_ABI* LayerState)(const DriverInfo*, Utf16 id, std::uint32_t* state) = nullptr;
-  // Checks payload checksums, metadata and stored names of a committed layer; calls `report` for each
-  // problem (path inside the layer, what is wrong; UTF-8), from the calling thread.
+  // Checks payload checksums, metadata and stored names of a committed layer; calls `report` for
+  // each problem (path inside the layer, what is wrong; UTF-8), from the calling thread.
   Hresult(WCLAYER_ABI* VerifyLayer)(const DriverInfo*, Utf16 id, void* user,
-                                    void (*report)(void* user, const char* path, const char* problem)) = nullptr;
-  // Registers a folder as a base image (GetBaseImages lists it; its folder name is an id of this home).
+                                    void (*report)(void* user, const char* path,
+                                                   const char* problem)) = nullptr;
+  // Registers a folder as a base image (GetBaseImages lists it; its folder name is an id of this
+  // home).
   Hresult(WCLAYER_ABI* AddBaseImage)(const DriverInfo*, Utf16 folder) = nullptr;
 };
 
@@ -178,26 +193,30 @@ inline constexpr std::uint32_t kStateWritable = 2;
 inline constexpr std::uint32_t kStateMounted = 4;
 inline constexpr std::uint32_t kStateDamaged = 8;
 
-// ---- The table ------------------------------------------------------------------------------------
+// ---- The table
+// ------------------------------------------------------------------------------------
 
 struct Table {
   Hresult(WCLAYER_ABI* ActivateLayer)(const DriverInfo*, Utf16 id) = nullptr;
   Hresult(WCLAYER_ABI* DeactivateLayer)(const DriverInfo*, Utf16 id) = nullptr;
-  Hresult(WCLAYER_ABI* PrepareLayer)(const DriverInfo*, Utf16 id, const LayerDescriptor*, std::uint32_t) = nullptr;
+  Hresult(WCLAYER_ABI* PrepareLayer)(const DriverInfo*, Utf16 id, const LayerDescriptor*,
+                                     std::uint32_t) = nullptr;
   Hresult(WCLAYER_ABI* UnprepareLayer)(const DriverInfo*, Utf16 id) = nullptr;
-  Hresult(WCLAYER_ABI* GetLayerMountPath)(const DriverInfo*, Utf16 id, std::size_t* length, char16_t* buffer) = nullptr;
+  Hresult(WCLAYER_ABI* GetLayerMountPath)(const DriverInfo*, Utf16 id, std::size_t* length,
+                                          char16_t* buffer) = nullptr;
   Hresult(WCLAYER_ABI* CreateLayer)(const DriverInfo*, Utf16 id, Utf16 parent) = nullptr;
-  Hresult(WCLAYER_ABI* CreateSandboxLayer)(const DriverInfo*, Utf16 id, Utf16 parent, const LayerDescriptor*,
-                                           std::uint32_t) = nullptr;
-  Hresult(WCLAYER_ABI* ExpandSandboxSize)(const DriverInfo*, Utf16 id, std::uint64_t size_bytes) = nullptr;
+  Hresult(WCLAYER_ABI* CreateSandboxLayer)(const DriverInfo*, Utf16 id, Utf16 parent,
+                                           const LayerDescriptor*, std::uint32_t) = nullptr;
+  Hresult(WCLAYER_ABI* ExpandSandboxSize)(const DriverInfo*, Utf16 id,
+                                          std::uint64_t size_bytes) = nullptr;
   Hresult(WCLAYER_ABI* DestroyLayer)(const DriverInfo*, Utf16 id) = nullptr;
   Hresult(WCLAYER_ABI* LayerExists)(const DriverInfo*, Utf16 id, std::uint32_t* exists) = nullptr;
-  Hresult(WCLAYER_ABI* CopyLayer)(const DriverInfo*, Utf16 source, Utf16 target, const LayerDescriptor*,
-                                  std::uint32_t) = nullptr;
-  Hresult(WCLAYER_ABI* ExportLayer)(const DriverInfo*, Utf16 id, Utf16 folder, const LayerDescriptor*,
-                                    std::uint32_t) = nullptr;
-  Hresult(WCLAYER_ABI* ImportLayer)(const DriverInfo*, Utf16 id, Utf16 folder, const LayerDescriptor*,
-                                    std::uint32_t) = nullptr;
+  Hresult(WCLAYER_ABI* CopyLayer)(const DriverInfo*, Utf16 source, Utf16 target,
+                                  const LayerDescriptor*, std::uint32_t) = nullptr;
+  Hresult(WCLAYER_ABI* ExportLayer)(const DriverInfo*, Utf16 id, Utf16 folder,
+                                    const LayerDescriptor*, std::uint32_t) = nullptr;
+  Hresult(WCLAYER_ABI* ImportLayer)(const DriverInfo*, Utf16 id, Utf16 folder,
+                                    const LayerDescriptor*, std::uint32_t) = nullptr;
   Hresult(WCLAYER_ABI* GetBaseImages)(char16_t** json) = nullptr;  // free with FreeString
   Hresult(WCLAYER_ABI* NameToGuid)(Utf16 name, Guid* guid) = nullptr;
   Hresult(WCLAYER_ABI* ProcessBaseImage)(Utf16 path) = nullptr;
@@ -205,15 +224,17 @@ struct Table {
   Hresult(WCLAYER_ABI* GrantVmAccess)(Utf16 vm_id, Utf16 path) = nullptr;
 
   // Streaming import and export: all eight or none.
-  Hresult(WCLAYER_ABI* ImportLayerBegin)(const DriverInfo*, Utf16 id, const LayerDescriptor*, std::uint32_t,
-                                         void** context) = nullptr;
+  Hresult(WCLAYER_ABI* ImportLayerBegin)(const DriverInfo*, Utf16 id, const LayerDescriptor*,
+                                         std::uint32_t, void** context) = nullptr;
   Hresult(WCLAYER_ABI* ImportLayerNext)(void* context, Utf16 name, const FileBasicInfo*) = nullptr;
-  Hresult(WCLAYER_ABI* ImportLayerWrite)(void* context, const std::uint8_t* buffer, std::uint32_t length) = nullptr;
+  Hresult(WCLAYER_ABI* ImportLayerWrite)(void* context, const std::uint8_t* buffer,
+                                         std::uint32_t length) = nullptr;
   Hresult(WCLAYER_ABI* ImportLayerEnd)(void* context) = nullptr;
-  Hresult(WCLAYER_ABI* ExportLayerBegin)(const DriverInfo*, Utf16 id, const LayerDescriptor*, std::uint32_t,
-                                         void** context) = nullptr;
-  Hresult(WCLAYER_ABI* ExportLayerNext)(void* context, char16_t** name, FileBasicInfo*, std::int64_t* size,
-                                        std::uint32_t* deleted) = nullptr;  // free name with FreeString
+  Hresult(WCLAYER_ABI* ExportLayerBegin)(const DriverInfo*, Utf16 id, const LayerDescriptor*,
+                                         std::uint32_t, void** context) = nullptr;
+  Hresult(WCLAYER_ABI* ExportLayerNext)(
+      void* context, char16_t** name, FileBasicInfo*, std::int64_t* size,
+      std::uint32_t* deleted) = nullptr;  // free name with FreeString
   Hresult(WCLAYER_ABI* ExportLayerRead)(void* context, std::uint8_t* buffer, std::uint32_t length,
                                         std::uint32_t* read) = nullptr;
   Hresult(WCLAYER_ABI* ExportLayerEnd)(void* context) = nullptr;
@@ -224,10 +245,10 @@ struct Table {
   const Extensions* extensions = nullptr;
 };
 
-// What the portable store adds to Microsoft's meaning of the descriptors of ExportLayer*: they name the
-// chain that the export is *against*. The layer's own full chain gives the layer's own diff; a shorter
-// tail of it gives the layers above that tail squashed; none gives the whole chain squashed (which, for
-// a base layer, is its own content).
+// What the portable store adds to Microsoft's meaning of the descriptors of ExportLayer*: they name
+// the chain that the export is *against*. The layer's own full chain gives the layer's own diff; a
+// shorter tail of it gives the layers above that tail squashed; none gives the whole chain squashed
+// (which, for a base layer, is its own content).
 const Table& Portable();
 
 }  // namespace wclayer::vmcompute
