@@ -9,9 +9,17 @@
 namespace wclayer::layer {
 namespace {
 
-// What v1.10's archive does on Windows: (permissions & 0755) | 0111 (oracle-cases §8).
-constexpr std::uint32_t kMode = 0755;
-constexpr std::size_t kMaxDepth = 4096;
+// What v1.10's archive does on Windows: (permissions & 0755) | 0111 (oracle-cases §8), where Go
+// shows the owner's permissions for everybody: the mode does not depend on a umask.
+constexpr std::uint32_t ModeOf(std::uint32_t permissions) {
+  const std::uint32_t owner = permissions >> 6 & 7;
+  return ((owner << 6 | owner << 3 | owner) & 0755) | 0111;
+}
+static_assert(ModeOf(0000) == 0111 && ModeOf(0777) == 0755 && ModeOf(0644) == 0755);
+static_assert(ModeOf(0755) == 0755 && ModeOf(0444) == 0555 && ModeOf(0600) == 0755);
+
+// Deeper levels keep no open handle: a path may have 16,000 of them.
+constexpr std::size_t kOpenLevels = 64;
 
 }  // namespace
 
@@ -25,13 +33,20 @@ struct FolderTar::State {
   };
 
   Status Push(fs::Dir dir, std::string path) {
-    if (levels.size() == kMaxDepth)
-      return Error(Errc::kLimitExceeded, "folders nested deeper than 4096").At(path);
     Level level;
     WCLAYER_ASSIGN(level.entries, dir.List());
     level.dir = std::move(dir);
     level.path = std::move(path);
     levels.push_back(std::move(level));
+    if (levels.size() > kOpenLevels + 1) levels[levels.size() - kOpenLevels - 1].dir = fs::Dir();
+    return {};
+  }
+
+  // Opens the level's folder again if its handle was given up.
+  Status OpenLevel(Level& level) {
+    if (level.dir) return {};
+    WCLAYER_ASSIGN(level.dir,
+                   root.OpenDir(std::string_view(level.path).substr(0, level.path.size() - 1)));
     return {};
   }
 
@@ -46,12 +61,13 @@ struct FolderTar::State {
       levels.pop_back();
       return {};
     }
+    WCLAYER_TRY(OpenLevel(level));
     const fs::Listed& entry = level.entries[level.next++];
     WCLAYER_ASSIGN(const fs::Info info, level.dir.Stat(entry.name));
     tar::Header header;
     header.format = tar::Format::kAuto;
     header.name = level.path + entry.name;
-    header.mode = kMode;
+    header.mode = ModeOf(info.mode);
     header.mtime = {info.mtime_seconds, 0};
     ++entries;
     if (info.type == fs::Type::kDirectory) {
@@ -109,6 +125,7 @@ struct FolderTar::State {
     return used;
   }
 
+  fs::Dir root;
   std::vector<Level> levels;
   Buffer pending;
   std::size_t pending_at = 0;
@@ -127,8 +144,9 @@ FolderTar::~FolderTar() = default;
 
 Expected<std::unique_ptr<FolderTar>> FolderTar::Open(const std::string& folder) {
   std::unique_ptr<FolderTar> tar(new FolderTar);
-  WCLAYER_ASSIGN(fs::Dir dir, fs::Dir::OpenAbsolute(folder));
-  WCLAYER_TRY(tar->state_->Push(std::move(dir), ""));
+  WCLAYER_ASSIGN(tar->state_->root, fs::Dir::OpenAbsolute(folder));
+  WCLAYER_ASSIGN(fs::Dir top, tar->state_->root.Clone());
+  WCLAYER_TRY(tar->state_->Push(std::move(top), ""));
   return tar;
 }
 

@@ -1,15 +1,18 @@
 #include "layer/importer.h"
 
 #include <algorithm>
-#include <atomic>
+#include <limits>
+#include <set>
 
 #include "backup/stream.h"
 #include "base/limits.h"
 #include "base/upcase.h"
 #include "base/utf16.h"
+#include "layer/entry_metadata.h"
+#include "layer/links.h"
 #include "layer/name_index.h"
 #include "layer/names.h"
-#include "layer/records.h"
+#include "layer/vendor_records.h"
 #include "tar/reader.h"
 
 namespace wclayer::layer {
@@ -17,321 +20,479 @@ namespace {
 
 constexpr std::size_t kMaxWarnings = 100;
 
+bool IsFileName(EntryKind kind) {
+  return kind == EntryKind::kFile || kind == EntryKind::kLink;
+}
+
+// Whether an entry may come again as another (store §2). A further name of a file is a file.
+bool SameKind(EntryKind a, EntryKind b) {
+  return a == b || (IsFileName(a) && IsFileName(b));
+}
+
+EntryKind KindOf(const tar::Entry& entry, const Item& item) {
+  if (entry.type == '1') return EntryKind::kLink;
+  if (item.reparse_tag != 0) {
+    return item.directory() ? EntryKind::kReparseFolder : EntryKind::kReparseFile;
+  }
+  return item.directory() ? EntryKind::kFolder : EntryKind::kFile;
+}
+
+Error Bad(std::string what) {
+  return Error(Errc::kBadArchive, std::move(what));
+}
+
+Error TypeRefused(char type) {
+  switch (type) {
+    case '3':
+      return Bad("a character device (type 3), which no Windows layer holds");
+    case '4':
+      return Bad("a block device (type 4), which no Windows layer holds");
+    default:
+      return Bad("a FIFO (type 6), which no Windows layer holds");
+  }
+}
+
 }  // namespace
 
 struct TarImporter::State final : tar::Sink {
-  // Where the payload of the current tar entry goes.
-  enum class Payload { kNone, kStored, kExtra };
+  State(ItemSink& to, SkeletonWriter* kept, ImportOptions with)
+      : sink(to), skeleton(kept), options(with), reader(*this, {.strict_end = with.strict_tar}) {}
 
-  State(ItemSink& to, SkeletonWriter* keep, ImportOptions given)
-      : sink(&to),
-        skeleton(keep),
-        options(given),
-        reader(*this, {.strict_end = given.strict_tar}) {}
-
-  // ---- tar::Sink ----
-
+  // tar::Sink
   Status OnRaw(Bytes bytes) override {
     return skeleton == nullptr ? Status() : skeleton->Raw(bytes);
   }
+  Status OnEntry(const tar::Entry& entry) override;
+  Status OnPayload(Bytes bytes) override;
+  Status OnEntryEnd() override;
 
-  Status OnEntry(const tar::Entry& entry) override {
-    auto done = Dispatch(entry);
-    if (done) return {};
-    Error error = std::move(done).error();
-    error.message += " (entry " + std::to_string(entry.index) + " at offset " +
-                     std::to_string(entry.offset) + ")";
-    return std::move(error).At(entry.name);
-  }
+  Status Dispatch(const tar::Entry& entry);
+  Status OnGlobal(const tar::Entry& entry) const;
+  Status OnUnknown(const tar::Entry& entry);
+  Status OnRoot(const tar::Entry& entry);
+  Status OnWhiteout(const tar::Entry& entry, const LayerName& name);
+  Status OnStream(const tar::Entry& entry, const LayerName& name);
+  Status OnMain(const tar::Entry& entry, LayerName name);
 
-  Status OnPayload(Bytes bytes) override {
-    if (payload == Payload::kNone) return Error(Errc::kInternal, "payload without an entry");
-    if (skeleton != nullptr) WCLAYER_TRY(skeleton->Payload(bytes));
-    if (payload == Payload::kExtra) return {};
-    if (ranges.empty()) return sink->Write(bytes);
-    return WriteRanges(bytes);
-  }
+  Status CheckTop(const tar::Entry& entry, const std::string& path, EntryKind kind);
+  Status EnterFolder(std::string_view path, bool warn);
+  Status ResolveLink(const tar::Entry& entry, const NameIndex::Key& own);
+  Status Replace(const std::string& path, Known known);
+  Status BeginItem(const NameIndex::Key& key, EntryKind kind);
+  Status BeginData(const tar::Entry& entry);
+  Status BeginPayload(const tar::Entry& entry, std::uint32_t stream);
+  Status SkipPayload(const tar::Entry& entry);
+  Status WriteSparse(Bytes bytes);
+  Expected<std::uint64_t> SizeOf(std::uint64_t ordinal);
+  void AddSize(std::uint64_t size);
+  void Warn(std::string_view path, std::string_view what);
 
-  Status OnEntryEnd() override {
-    entries.fetch_add(1, std::memory_order_relaxed);
-    if (payload == Payload::kNone) return {};
-    if (skeleton != nullptr) WCLAYER_TRY(skeleton->EndPayload());
-    payload = Payload::kNone;
-    return {};
-  }
-
-  // ---- Decisions (docs/formats.md has the table) ----
-
-  Status Dispatch(const tar::Entry& entry) {
-    payload = Payload::kNone;
-    switch (entry.type) {
-      case 'g':
-        return {};  // the reader applies it to what follows
-      case '0':
-      case '2':
-      case '5':
-        break;
-      case '1':
-        return HardLink(entry);
-      case '3':
-      case '4':
-      case '6':
-        return Error(Errc::kBadArchive, std::string("a device or pipe (type '") + entry.type +
-                                            "') cannot be in a Windows layer");
-      default:
-        return Unknown(entry);
-    }
-    WCLAYER_ASSIGN(const LayerName name, ParseName(entry.name));
-    if (name.path.empty()) return entry.type == '5' ? Status() : Unknown(entry);
-    if (name.whiteout) return Whiteout(entry, name);
-    if (!name.stream.empty()) return AlternateStream(entry, name);
-    return Main(entry, name);
-  }
-
-  Status Unknown(const tar::Entry& entry) {
-    Warn("an entry of unknown type '" + std::string(1, entry.type) + "' is kept for replay alone",
-         entry.name);
-    if (entry.stored_size == 0) return {};
-    payload = Payload::kExtra;
-    return skeleton == nullptr ? Status() : skeleton->BeginExtra();
-  }
-
-  Status Whiteout(const tar::Entry& entry, const LayerName& name) {
-    if (options.base_layer)
-      Warn("a base layer has nothing to delete; the whiteout has no effect", entry.name);
-    Item item;
-    item.path = name.path;
-    item.deleted = true;
-    item.opaque = name.opaque;
-    WCLAYER_TRY(CheckParent(name.path));
-    WCLAYER_ASSIGN(const std::uint64_t ordinal, sink->Begin(item));
-    (void)ordinal;
-    main.clear();
-    if (entry.stored_size == 0) return {};
-    payload =
-        Payload::kExtra;  // a whiteout with content: nobody needs it, but the tar must come back
-    return skeleton == nullptr ? Status() : skeleton->BeginExtra();
-  }
-
-  // What is there under a name already: decides between merging, replacing and refusing (store §2).
-  Status Replace(const std::string& key, EntryKind kind, const std::string& path) {
-    const Known* known = index.Find(key);
-    if (known == nullptr) return {};
-    const bool was_file = known->kind == EntryKind::kFile || known->kind == EntryKind::kLink;
-    const bool is_file = kind == EntryKind::kFile || kind == EntryKind::kLink;
-    if (known->kind == EntryKind::kFolder && kind == EntryKind::kFolder) return {};
-    if (!(was_file && is_file) && known->kind != kind) {
-      return Error(Errc::kBadArchive, "the name was used before, for another kind of entry");
-    }
-    Warn("the name appears twice; the last one counts", path);
-    const std::uint64_t ordinal = known->ordinal;
-    if (known->kind == EntryKind::kFile) WCLAYER_TRY(TakeBack(ordinal, path));
-    return {};
-  }
-
-  // An earlier file is about to be replaced: its payload stays for replay, its size no longer
-  // counts.
-  Status TakeBack(std::uint64_t ordinal, const std::string& path) {
-    if (IsBelowFiles(path)) {
-      std::byte chunk[65536];
-      for (std::uint64_t at = 0;;) {
-        WCLAYER_ASSIGN(const std::size_t count, sink->ReadBack(ordinal, 0, at, chunk));
-        if (count == 0) {
-          summary.size_bytes -= static_cast<std::int64_t>(at);
-          break;
-        }
-        at += count;
-      }
-    }
-    return skeleton == nullptr ? Status() : skeleton->MoveToExtra(ordinal, *sink);
-  }
-
-  // Nothing may be put below a file or a reparse point of this tar.
-  Status CheckParent(std::string_view path) {
-    const std::string_view parent = ParentOf(path);
-    if (parent.empty() || parent == checked_parent) return {};
-    const std::string key = UpcaseUtf8(parent);
-    const Known* known = index.Find(key);
-    if (known != nullptr && known->kind != EntryKind::kFolder) {
-      return Error(Errc::kUnsafePath,
-                   "the entry lies below a file or a reparse point of the same tar");
-    }
-    if (known == nullptr) {
-      WCLAYER_TRY(CheckParent(parent));
-      WCLAYER_TRY(index.Set(key, {NameIndex::kImplied, EntryKind::kFolder}));
-    }
-    checked_parent = parent;
-    return {};
-  }
-
-  Status HardLink(const tar::Entry& entry) {
-    WCLAYER_ASSIGN(const LayerName name, ParseName(entry.name));
-    if (name.path.empty() || name.whiteout || !name.stream.empty()) {
-      return Error(Errc::kBadArchive, "a hard link with a name that cannot be one");
-    }
-    if (!IsBelowFiles(name.path))
-      return Error(Errc::kBadArchive, "a hard link outside Files/ and UtilityVM/Files/");
-    Item item;
-    item.path = name.path;
-    auto target = ParseLinkTarget(entry.link_name);
-    if (!target) return std::move(target).error().At(entry.link_name);
-    item.link_target = *std::move(target);
-    FileMetadata unused;
-    std::string warning;
-    WCLAYER_TRY(ReadRecords(entry, item, unused, warning));
-    WCLAYER_TRY(CheckParent(name.path));
-    const std::string key = UpcaseUtf8(name.path);
-    const std::string target_key = UpcaseUtf8(item.link_target);
-    if (key == target_key) return Error(Errc::kBadArchive, "a hard link to itself");
-    const Known* known = index.Find(target_key);
-    if (known != nullptr && known->kind != EntryKind::kFile && known->kind != EntryKind::kLink) {
-      return Error(Errc::kBadArchive,
-                   "a hard link to '" + item.link_target + "', which is no file");
-    }
-    WCLAYER_TRY(Replace(key, EntryKind::kLink, name.path));
-    auto ordinal = sink->Begin(item);
-    if (!ordinal) {
-      Error error = std::move(ordinal).error();
-      if (error.code == Errc::kLayerNotFound) {
-        error.code = Errc::kBadArchive;
-        error.message = "a hard link to '" + item.link_target +
-                        "', which is neither an earlier file of this tar nor a file of a parent";
-      }
-      return error;
-    }
-    main.clear();
-    return index.Set(key, {*ordinal, EntryKind::kLink});
-  }
-
-  Status AlternateStream(const tar::Entry& entry, const LayerName& name) {
-    if (entry.type != '0')
-      return Error(Errc::kBadArchive, "an alternate stream that is not a file entry");
-    if (main.empty() || name.path != main) {
-      return Error(Errc::kUnsafePath,
-                   "a colon in a name, and no file of that name directly before");
-    }
-    if (entry.sparse) return Error(Errc::kBadArchive, "a sparse alternate stream");
-    if (++streams > kMaxStreamsPerFile)
-      return LimitError("kMaxStreamsPerFile", kMaxStreamsPerFile, streams);
-    WCLAYER_ASSIGN(const std::u16string plain, ToUtf16(name.stream));
-    head.clear();
-    backup::AppendHeader(
-        head, {backup::StreamId::kAlternateData, 0, entry.size, backup::StreamName(plain)});
-    WCLAYER_TRY(sink->Write(head));
-    return BeginStored(entry, static_cast<std::uint32_t>(streams));
-  }
-
-  Status Main(const tar::Entry& entry, const LayerName& name) {
-    Item item;
-    item.path = name.path;
-    std::string warning;
-    WCLAYER_TRY(ReadRecords(entry, item, metadata, warning));
-    if (!warning.empty()) Warn(warning, name.path);
-    EntryKind kind = item.directory() ? EntryKind::kFolder : EntryKind::kFile;
-    if (item.reparse_tag != 0) kind = EntryKind::kReparse;
-    if (name.path.find('/') == std::string::npos && kind != EntryKind::kFolder) {
-      return Error(Errc::kBadArchive, "Files, Hives and UtilityVM must be folders");
-    }
-    WCLAYER_TRY(CheckParent(name.path));
-    const std::string key = UpcaseUtf8(name.path);
-    WCLAYER_TRY(Replace(key, kind, name.path));
-    item.size = entry.size;
-    // An empty file without a DATA stream is written with mode 0 (spec layer-formats §c.3).
-    item.has_data_stream = entry.type == '0' && (entry.size != 0 || entry.mode != 0);
-    WCLAYER_ASSIGN(main_ordinal, sink->Begin(item));
-    WCLAYER_TRY(index.Set(key, {main_ordinal, kind}));
-    main = name.path;
-    streams = 0;
-    Note(key);
-    head.clear();
-    AppendMetadataStreams(metadata, head);
-    if (item.has_data_stream) AppendData(entry);
-    if (!head.empty()) WCLAYER_TRY(sink->Write(head));
-    if (entry.type != '0') return {};
-    if (IsBelowFiles(name.path)) summary.size_bytes += static_cast<std::int64_t>(entry.size);
-    return BeginStored(entry, 0);
-  }
-
-  void AppendData(const tar::Entry& entry) {
-    ranges.clear();
-    if (!entry.sparse) {
-      backup::AppendHeader(head, {backup::StreamId::kData, 0, entry.size, {}});
-      return;
-    }
-    // DATA of size 0, one block for each range, a terminator at the file's size (spec layer-formats
-    // §b).
-    backup::AppendHeader(head, {backup::StreamId::kData, backup::kAttributeSparse, 0, {}});
-    for (const tar::SparseRange& range : entry.ranges) {
-      if (range.size != 0) ranges.push_back(range);
-    }
-    range_at = 0;
-    range_done = 0;
-    sparse_size = entry.size;
-    if (ranges.empty()) backup::AppendSparseBlock(head, sparse_size, 0);
-  }
-
-  Status WriteRanges(Bytes bytes) {
-    while (!bytes.empty()) {
-      if (range_at == ranges.size()) return Error(Errc::kInternal, "more sparse data than ranges");
-      const tar::SparseRange& range = ranges[range_at];
-      if (range_done == 0) {
-        head.clear();
-        backup::AppendSparseBlock(head, range.offset, range.size);
-        WCLAYER_TRY(sink->Write(head));
-      }
-      const auto count =
-          static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), range.size - range_done));
-      WCLAYER_TRY(sink->Write(bytes.first(count)));
-      bytes = bytes.subspan(count);
-      range_done += count;
-      if (range_done < range.size) continue;
-      range_done = 0;
-      if (++range_at < ranges.size()) continue;
-      head.clear();
-      backup::AppendSparseBlock(head, sparse_size, 0);
-      WCLAYER_TRY(sink->Write(head));
-    }
-    return {};
-  }
-
-  Status BeginStored(const tar::Entry& entry, std::uint32_t stream) {
-    if (stream != 0) ranges.clear();
-    if (entry.stored_size == 0) return {};
-    payload = Payload::kStored;
-    return skeleton == nullptr ? Status() : skeleton->BeginStored(main_ordinal, stream);
-  }
-
-  void Note(const std::string& key) {
-    if (key.starts_with("HIVES/")) summary.has_hives = true;
-    if (key.starts_with("UTILITYVM/")) summary.has_utility_vm = true;
-  }
-
-  void Warn(const std::string& what, const std::string& path) {
-    ++warnings;
-    if (summary.warnings.size() < kMaxWarnings - 1) summary.warnings.push_back(path + ": " + what);
-  }
-
-  ItemSink* sink;
+  ItemSink& sink;
   SkeletonWriter* skeleton;
-  ImportOptions options;
+  const ImportOptions options;
   tar::Reader reader;
   ImportSummary summary;
-  std::atomic<std::uint64_t> entries{0};
-  std::size_t warnings = 0;
-  NameIndex index;
-  std::string checked_parent;
+  std::uint64_t suppressed = 0;  // warnings beyond kMaxWarnings
 
-  std::string main;                // the file or folder that alternate streams may follow
-  std::uint64_t main_ordinal = 0;  // its number
-  std::size_t streams = 0;         // alternate streams it has so far
-  Payload payload = Payload::kNone;
-  FileMetadata metadata;
-  Buffer head;
-  std::vector<tar::SparseRange> ranges;  // of a sparse file under way
-  std::size_t range_at = 0;
-  std::uint64_t range_done = 0;
+  NameIndex index;
+  Links links;
+  MetadataReader metadata;
+  std::string last_parent;  // a folder for sure
+  Item item;
+  Buffer head;  // backup-stream bytes before a payload
+
+  // What a hard link leads to.
+  std::string link_path;
+  std::uint32_t link_first = kImpliedOrdinal;  // kImpliedOrdinal: a file of a parent layer
+  bool link_to_itself = false;
+
+  // The entry that alternate streams may follow.
+  std::string main_path;
+  bool takes_streams = false;
+  std::uint64_t ordinal = 0;
+  std::uint32_t streams = 0;
+  std::set<std::string> stream_names;
+
+  enum class Target { kNone, kStored, kExtra };
+  Target target = Target::kNone;
+  bool sparse = false;
+  std::vector<tar::SparseRange> ranges;
+  std::size_t range = 0;         // the next one
+  std::uint64_t range_left = 0;  // bytes of the one begun
   std::uint64_t sparse_size = 0;
 };
+
+// ---- one entry
+
+Status TarImporter::State::OnEntry(const tar::Entry& entry) {
+  ++summary.entries;
+  if (skeleton != nullptr) WCLAYER_TRY(skeleton->CountEntry());
+  target = Target::kNone;
+  sparse = false;
+  auto done = Dispatch(entry);
+  if (done) return done;
+  Error error = std::move(done).error();
+  error.message = "tar entry " + std::to_string(entry.index) + ", header at byte " +
+                  std::to_string(entry.offset) + ": " + error.message;
+  // Names go to people: bytes that are no text would break what shows them.
+  return std::move(error).At(IsWtf8(entry.name) ? entry.name : "(a name that is not UTF-8)");
+}
+
+Status TarImporter::State::Dispatch(const tar::Entry& entry) {
+  switch (entry.type) {
+    case '0':
+    case '1':
+    case '2':
+    case '5':
+      break;
+    case 'g':
+      return OnGlobal(entry);
+    case '3':
+    case '4':
+    case '6':
+      return TypeRefused(entry.type);
+    default:
+      return OnUnknown(entry);
+  }
+  WCLAYER_ASSIGN(LayerName name, ParseName(entry.name));
+  if (name.path.empty()) return OnRoot(entry);
+  if (name.whiteout) return OnWhiteout(entry, name);
+  if (!name.stream.empty()) return OnStream(entry, name);
+  if (entry.type != '5' && entry.name.ends_with('/')) {
+    return Error(Errc::kUnsafePath, "a slash at the end of a name that is no folder's");
+  }
+  return OnMain(entry, std::move(name));
+}
+
+// Its records are in the skeleton and have been applied to the entries that follow; these three
+// would make all of them one file (store §4).
+Status TarImporter::State::OnGlobal(const tar::Entry& entry) const {
+  for (const std::string_view key : {"path", "linkpath", "size"}) {
+    if (FindRecord(entry, key) != nullptr) {
+      return Bad("a global extended header that sets '" + std::string(key) + "' for all entries");
+    }
+  }
+  return {};
+}
+
+// Dump directories, volume labels and what vendors made up: kept for the replay alone.
+Status TarImporter::State::OnUnknown(const tar::Entry& entry) {
+  const bool shown = entry.type > ' ' && entry.type <= '~';
+  const std::string type =
+      shown ? std::string(1, entry.type)
+            : "0x" + std::to_string(static_cast<unsigned>(static_cast<unsigned char>(entry.type)));
+  Warn(entry.name, "skipped, since its type '" + type + "' is unknown");
+  return SkipPayload(entry);
+}
+
+Status TarImporter::State::OnRoot(const tar::Entry& entry) {
+  if (entry.type != '5')
+    return Error(Errc::kUnsafePath, "the root itself as something else than a folder");
+  takes_streams = false;
+  return {};
+}
+
+Status TarImporter::State::OnWhiteout(const tar::Entry& entry, const LayerName& name) {
+  takes_streams = false;
+  WCLAYER_TRY(EnterFolder(ParentOf(name.path), false));
+  if (name.opaque) WCLAYER_TRY(EnterFolder(name.path, false));
+  if (options.base_layer) Warn(name.path, "a whiteout in a base layer, which hides nothing");
+  item = Item();
+  item.path = name.path;
+  item.deleted = true;
+  item.opaque = name.opaque;
+  // A deletion of what this very tar holds leaves that alone, whichever comes first (C13): the sink
+  // knows, since it gets both.
+  WCLAYER_ASSIGN(const std::uint64_t number, sink.Begin(item));
+  (void)number;
+  return SkipPayload(entry);
+}
+
+Status TarImporter::State::OnStream(const tar::Entry& entry, const LayerName& name) {
+  if (entry.type != '0') return Bad("an alternate stream that is not of type 0");
+  const bool same =
+      takes_streams && (name.path == main_path || UpcaseUtf8(name.path) == UpcaseUtf8(main_path));
+  if (!same) {
+    return Error(Errc::kUnsafePath,
+                 "a colon in a name, and it is no alternate stream of the entry right before it");
+  }
+  // Its size is not known before its data in a backup stream, so nobody writes such tars.
+  if (entry.sparse) return Bad("a sparse alternate stream");
+  if (!stream_names.insert(UpcaseUtf8(name.stream)).second) {
+    return Bad("an alternate stream that is there already");
+  }
+  if (streams == kMaxStreamsPerFile) {
+    return LimitError("kMaxStreamsPerFile", kMaxStreamsPerFile, streams + 1u);
+  }
+  ++streams;
+  backup::StreamHeader header;
+  header.id = backup::StreamId::kAlternateData;
+  header.size = entry.size;
+  WCLAYER_ASSIGN(const std::u16string wide, ToUtf16(name.stream));
+  header.name = backup::StreamName(wide);
+  head.clear();
+  backup::AppendHeader(head, header);
+  WCLAYER_TRY(sink.Write(head));
+  return BeginPayload(entry, streams);
+}
+
+Status TarImporter::State::OnMain(const tar::Entry& entry, LayerName name) {
+  takes_streams = false;
+  head.clear();
+  item.deleted = false;
+  item.opaque = false;
+  item.link_target.clear();
+  WCLAYER_TRY(metadata.Read(entry, item, head));
+  item.path = std::move(name.path);
+  const EntryKind kind = KindOf(entry, item);
+  WCLAYER_TRY(CheckTop(entry, item.path, kind));
+  WCLAYER_TRY(EnterFolder(ParentOf(item.path), true));
+
+  const NameIndex::Key key = NameIndex::KeyOf(item.path);
+  const std::optional<Known> known = index.Find(key);
+  if (known && !SameKind(known->kind, kind)) {
+    return Bad("the path is in the tar already, as another kind of entry");
+  }
+  if (kind == EntryKind::kLink) {
+    WCLAYER_TRY(ResolveLink(entry, key));
+    if (link_to_itself) {  // GNU tar writes these when it is given a file twice
+      Warn(item.path, "a hard link to itself, which changes nothing");
+      return {};
+    }
+  }
+  if (known && known->ordinal != kImpliedOrdinal) WCLAYER_TRY(Replace(item.path, *known));
+  WCLAYER_TRY(BeginItem(key, kind));
+  if (kind == EntryKind::kLink) return {};
+  main_path = item.path;
+  takes_streams = true;
+  streams = 0;
+  stream_names.clear();
+  return BeginData(entry);
+}
+
+Status TarImporter::State::CheckTop(const tar::Entry& entry, const std::string& path,
+                                    EntryKind kind) {
+  const std::string top = UpcaseUtf8(std::string_view(path).substr(0, path.find('/')));
+  if (top == "UTILITYVM") summary.has_utility_vm = true;
+  if (path.find('/') == std::string::npos) {
+    if (kind != EntryKind::kFolder) return Bad("a top folder of a layer that is no folder");
+    return {};
+  }
+  if (top == "HIVES" && kind == EntryKind::kFile) summary.has_hives = true;
+  if (entry.type == '1' && !IsBelowFiles(path)) {
+    return Bad("a hard link outside Files/ and UtilityVM/Files/");
+  }
+  return {};
+}
+
+// Makes sure that entries may be below `path`. What the tar does not list is implied (C16).
+Status TarImporter::State::EnterFolder(std::string_view path, bool warn) {
+  if (path.empty() || path == last_parent) return {};
+  std::vector<std::string_view> implied;
+  for (std::string_view at = path; !at.empty(); at = ParentOf(at)) {
+    const auto known = index.Find(NameIndex::KeyOf(at));
+    if (!known) {
+      implied.push_back(at);
+      continue;
+    }
+    if (known->kind == EntryKind::kFolder) break;
+    const bool file = IsFileName(known->kind);
+    return Error(Errc::kUnsafePath, "below '" + std::string(at) + "', which this tar makes a " +
+                                        (file ? "file" : "reparse point"));
+  }
+  for (; !implied.empty(); implied.pop_back()) {
+    index.Set(NameIndex::KeyOf(implied.back()), Known());
+    if (warn) Warn(implied.back(), "the folder is not in the tar, though something below it is");
+  }
+  last_parent = path;
+  return {};
+}
+
+Status TarImporter::State::ResolveLink(const tar::Entry& entry, const NameIndex::Key& own) {
+  WCLAYER_ASSIGN(link_path, ParseLinkTarget(entry.link_name));
+  link_first = kImpliedOrdinal;
+  NameIndex::Key key = NameIndex::KeyOf(link_path);
+  const auto known = index.Find(key);
+  if (known && known->kind != EntryKind::kFile && known->kind != EntryKind::kLink &&
+      known->kind != EntryKind::kReparseFile) {
+    return Bad("a hard link to the folder '" + link_path + "'");
+  }
+  if (known) link_first = known->ordinal;
+  if (known && known->kind == EntryKind::kLink) {
+    // Unless the first name has become another file meanwhile, that is the one (C8).
+    const auto first = links.Find(known->ordinal);
+    if (first) {
+      const NameIndex::Key first_key = NameIndex::KeyOf(first->path);
+      const auto there = index.Find(first_key);
+      link_first = first->ordinal;
+      if (there && there->ordinal == first->ordinal) {
+        link_path = first->path;
+        key = first_key;
+      }
+    }
+  }
+  if (key.hash == own.hash && key.more == own.more && !known) return Bad("a hard link to itself");
+  link_to_itself = key.hash == own.hash && key.more == own.more;
+  item.link_target = link_path;
+  return {};
+}
+
+// An entry comes again: what the earlier one held is kept for the replay (C12).
+Status TarImporter::State::Replace(const std::string& path, Known known) {
+  if (known.kind != EntryKind::kFolder) {
+    Warn(path, "the path is in the tar more than once; the last one counts");
+  }
+  if (known.kind == EntryKind::kLink) {
+    if (const auto size = links.DropLink(known.ordinal)) {
+      summary.size_bytes -= static_cast<std::int64_t>(*size);
+    }
+    return {};  // its payload is the first name's
+  }
+  if (known.kind == EntryKind::kFile && IsBelowFiles(path)) {
+    WCLAYER_ASSIGN(const std::uint64_t size, SizeOf(known.ordinal));
+    if (links.DropFirst(known.ordinal, size)) summary.size_bytes -= static_cast<std::int64_t>(size);
+  }
+  if (skeleton == nullptr) return {};
+  return skeleton->MoveToExtra(known.ordinal, sink);
+}
+
+Status TarImporter::State::BeginItem(const NameIndex::Key& key, EntryKind kind) {
+  WCLAYER_ASSIGN(ordinal, sink.Begin(item));
+  if (ordinal >= kImpliedOrdinal) return LimitError("kMaxEntries", kMaxEntries, ordinal);
+  const auto number = static_cast<std::uint32_t>(ordinal);
+  if (kind != EntryKind::kLink) {
+    index.Set(key, {number, kind});
+    return {};
+  }
+  if (link_first != kImpliedOrdinal) {
+    index.Set(key, {number, kind});
+    links.Add(number, link_first, link_path);
+    return {};
+  }
+  // A file of a parent: links do not cross layers, so the sink made a copy, a file of its own.
+  index.Set(key, {number, EntryKind::kFile});
+  WCLAYER_ASSIGN(const std::uint64_t size, SizeOf(ordinal));
+  AddSize(size);
+  return {};
+}
+
+// ---- payloads
+
+// The main stream of a file. An empty one without a DATA stream has mode 0 (golden-oci/README.md).
+Status TarImporter::State::BeginData(const tar::Entry& entry) {
+  const bool has_data = entry.type == '0' && (entry.size != 0 || entry.mode != 0);
+  if (has_data) {
+    backup::StreamHeader header;
+    header.attributes = entry.sparse ? backup::kAttributeSparse : 0;
+    header.size = entry.sparse ? 0 : entry.size;
+    backup::AppendHeader(head, header);
+    if (IsBelowFiles(item.path)) AddSize(entry.size);
+  }
+  if (!head.empty()) WCLAYER_TRY(sink.Write(head));
+  if (!has_data) return {};
+  if (entry.sparse) {
+    sparse = true;
+    ranges = entry.ranges;
+    range = 0;
+    range_left = 0;
+    sparse_size = entry.size;
+  }
+  return BeginPayload(entry, 0);
+}
+
+Status TarImporter::State::BeginPayload(const tar::Entry& entry, std::uint32_t stream) {
+  if (entry.stored_size == 0) return {};
+  target = Target::kStored;
+  if (skeleton == nullptr) return {};
+  return skeleton->BeginStored(ordinal, stream, entry.ranges);
+}
+
+Status TarImporter::State::SkipPayload(const tar::Entry& entry) {
+  if (entry.stored_size == 0) return {};
+  target = Target::kExtra;
+  return skeleton == nullptr ? Status() : skeleton->BeginExtra();
+}
+
+Status TarImporter::State::OnPayload(Bytes bytes) {
+  if (skeleton != nullptr) WCLAYER_TRY(skeleton->Payload(bytes));
+  if (target != Target::kStored) return {};
+  auto written = sparse ? WriteSparse(bytes) : sink.Write(bytes);
+  if (!written) return std::move(written).error().At(item.path);
+  return {};
+}
+
+Status TarImporter::State::WriteSparse(Bytes bytes) {
+  while (!bytes.empty()) {
+    if (range_left == 0) {
+      if (range == ranges.size()) return Error(Errc::kInternal, "more data than ranges");
+      range_left = ranges[range].size;
+      head.clear();
+      backup::AppendSparseBlock(head, ranges[range].offset, range_left);
+      ++range;
+      WCLAYER_TRY(sink.Write(head));
+    }
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(range_left, bytes.size()));
+    WCLAYER_TRY(sink.Write(bytes.first(size)));
+    range_left -= size;
+    bytes = bytes.subspan(size);
+  }
+  return {};
+}
+
+Status TarImporter::State::OnEntryEnd() {
+  if (sparse && sparse_size != 0) {
+    head.clear();
+    backup::AppendSparseBlock(head, sparse_size, 0);
+    WCLAYER_TRY(sink.Write(head));
+  }
+  if (target == Target::kNone || skeleton == nullptr) return {};
+  return skeleton->EndPayload();
+}
+
+// ---- sums and warnings
+
+// The size of a file that was stored. Seldom asked, so it is searched for instead of remembered.
+Expected<std::uint64_t> TarImporter::State::SizeOf(std::uint64_t number) {
+  std::byte byte{};
+  const auto reaches = [&](std::uint64_t offset) -> Expected<bool> {
+    WCLAYER_ASSIGN(const std::size_t got, sink.ReadBack(number, 0, offset, {&byte, 1}));
+    return got != 0;
+  };
+  std::uint64_t above = 1;  // the file ends at or before this
+  for (; above <= kMaxFileBytes; above *= 2) {
+    WCLAYER_ASSIGN(const bool more, reaches(above - 1));
+    if (!more) break;
+  }
+  std::uint64_t below = above / 2;  // and not before this
+  --above;
+  while (below < above) {
+    const std::uint64_t middle = below + (above - below) / 2;
+    WCLAYER_ASSIGN(const bool more, reaches(middle));
+    if (more) {
+      below = middle + 1;
+    } else {
+      above = middle;
+    }
+  }
+  return below;
+}
+
+void TarImporter::State::AddSize(std::uint64_t size) {
+  const std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  const auto more = static_cast<std::int64_t>(size);  // at most kMaxFileBytes
+  summary.size_bytes = summary.size_bytes > most - more ? most : summary.size_bytes + more;
+}
+
+void TarImporter::State::Warn(std::string_view path, std::string_view what) {
+  if (summary.warnings.size() == kMaxWarnings - 1) {
+    ++suppressed;
+    return;
+  }
+  const std::string shown = IsWtf8(path) ? std::string(path) : "(a name that is not UTF-8)";
+  summary.warnings.push_back("'" + shown + "': " + std::string(what));
+}
+
+// ---- the stage
 
 TarImporter::TarImporter(ItemSink& sink, SkeletonWriter* skeleton, ImportOptions options)
     : state_(std::make_unique<State>(sink, skeleton, options)) {}
@@ -344,11 +505,10 @@ Status TarImporter::Write(Bytes bytes) {
 
 Status TarImporter::Finish() {
   WCLAYER_TRY(state_->reader.Finish());
-  State& state = *state_;
-  state.summary.entries = state.entries.load(std::memory_order_relaxed);
-  if (state.warnings > state.summary.warnings.size()) {
-    state.summary.warnings.push_back(
-        std::to_string(state.warnings - state.summary.warnings.size()) + " more warnings");
+  if (state_->suppressed != 0) {
+    state_->summary.warnings.push_back("and " + std::to_string(state_->suppressed) +
+                                       " more warnings");
+    state_->suppressed = 0;
   }
   return {};
 }
@@ -356,8 +516,9 @@ Status TarImporter::Finish() {
 const ImportSummary& TarImporter::summary() const {
   return state_->summary;
 }
+
 std::uint64_t TarImporter::entries() const {
-  return state_->entries.load(std::memory_order_relaxed);
+  return state_->summary.entries;
 }
 
 }  // namespace wclayer::layer

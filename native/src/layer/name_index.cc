@@ -1,54 +1,68 @@
 #include "layer/name_index.h"
 
-#include "base/limits.h"
+#include "base/upcase.h"
 #include "io/digest.h"
 
 namespace wclayer::layer {
+namespace {
 
-NameIndex::Hash NameIndex::HashOf(const std::string& key) {
-  // A second, independent hash of the same bytes: with one byte more in front.
-  thread_local std::string longer;
-  longer.assign(1, '\x01');
-  longer += key;
-  return {io::Checksum(AsBytes(key)), static_cast<std::uint32_t>(io::Checksum(AsBytes(longer)))};
+constexpr std::uint32_t kKindShift = 28;
+constexpr std::size_t kFirstSlots = 16;
+
+// Where `hash` falls in 0 … count-1 (the high half of a product: any count will do).
+std::size_t Scale(std::uint64_t hash, std::size_t count) {
+  return static_cast<std::size_t>((hash & 0xFFFFFFFFu) * count >> 32);
 }
 
-std::size_t NameIndex::SlotOf(const Hash& hash) const {
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t at = hash.hash & mask;
-  while (slots_[at].value != 0 &&
-         (slots_[at].hash != hash.hash || slots_[at].more_hash != hash.more)) {
-    at = (at + 1) & mask;
+}  // namespace
+
+NameIndex::Key NameIndex::KeyOf(std::string_view path) {
+  std::string name = UpcaseUtf8(path);
+  const std::uint64_t hash = io::Checksum(AsBytes(name));
+  name.push_back('\x01');  // another length: another hash of the same name
+  return {hash, static_cast<std::uint32_t>(io::Checksum(AsBytes(name)))};
+}
+
+std::size_t NameIndex::SlotOf(const Shard& shard, const Key& key) {
+  std::size_t at = Scale(key.hash, shard.slots.size());
+  for (;;) {
+    const Slot& slot = shard.slots[at];
+    if (slot.value == 0 || (slot.hash == key.hash && slot.more == key.more)) return at;
+    if (++at == shard.slots.size()) at = 0;
   }
-  return at;
 }
 
-const Known* NameIndex::Find(const std::string& key) const {
-  if (slots_.empty()) return nullptr;
-  const Slot& slot = slots_[SlotOf(HashOf(key))];
-  if (slot.value == 0) return nullptr;
-  found_ = {slot.value & kImplied, static_cast<EntryKind>(slot.value >> 28)};
-  return &found_;
+std::optional<Known> NameIndex::Find(const Key& key) const {
+  const Shard& shard = shards_[key.hash >> (64 - kShardBits)];
+  if (shard.slots.empty()) return std::nullopt;
+  const std::uint32_t value = shard.slots[SlotOf(shard, key)].value;
+  if (value == 0) return std::nullopt;
+  return Known{value & kImpliedOrdinal, static_cast<EntryKind>(value >> kKindShift)};
 }
 
-Status NameIndex::Set(const std::string& key, Known known) {
-  if (known.ordinal != kImplied && known.ordinal >= kMaxEntries)
-    return LimitError("kMaxEntries", kMaxEntries, known.ordinal + 1);
-  if ((used_ + 1) * 4 > slots_.size() * 3) Grow();
-  const Hash hash = HashOf(key);
-  Slot& slot = slots_[SlotOf(hash)];
-  if (slot.value == 0) ++used_;
-  slot = {hash.hash, hash.more,
-          static_cast<std::uint32_t>(known.kind) << 28 | static_cast<std::uint32_t>(known.ordinal)};
-  return {};
+void NameIndex::Set(const Key& key, Known known) {
+  Shard& shard = shards_[key.hash >> (64 - kShardBits)];
+  if ((shard.used + 1) * 8 > shard.slots.size() * 7) Grow(shard);
+  Slot& slot = shard.slots[SlotOf(shard, key)];
+  if (slot.value == 0) {
+    ++shard.used;
+    ++size_;
+  }
+  slot = {key.hash, key.more, static_cast<std::uint32_t>(known.kind) << kKindShift | known.ordinal};
 }
 
-void NameIndex::Grow() {
-  std::vector<Slot> old = std::move(slots_);
-  slots_ = std::vector<Slot>(old.empty() ? 1024 : old.size() * 2);
+void NameIndex::Grow(Shard& shard) {
+  const std::vector<Slot> old = std::move(shard.slots);
+  shard.slots = std::vector<Slot>(old.empty() ? kFirstSlots : old.size() + old.size() / 2);
   for (const Slot& slot : old) {
-    if (slot.value != 0) slots_[SlotOf({slot.hash, slot.more_hash})] = slot;
+    if (slot.value != 0) shard.slots[SlotOf(shard, {slot.hash, slot.more})] = slot;
   }
+}
+
+std::size_t NameIndex::memory_bytes() const {
+  std::size_t bytes = sizeof *this;
+  for (const Shard& shard : shards_) bytes += shard.slots.capacity() * sizeof(Slot);
+  return bytes;
 }
 
 }  // namespace wclayer::layer

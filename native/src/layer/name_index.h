@@ -3,7 +3,9 @@
 // probability 2^-96.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,39 +13,53 @@
 
 namespace wclayer::layer {
 
-enum class EntryKind : std::uint8_t { kFolder = 1, kFile = 2, kLink = 3, kReparse = 4 };
+enum class EntryKind : std::uint8_t {
+  kFolder = 1,
+  kFile = 2,
+  kLink = 3,           // a further name of a file
+  kReparseFile = 4,    // symbolic links and other reparse points
+  kReparseFolder = 5,  // junctions and the like: nothing may be below
+};
+
+// A folder that the tar did not name; the sink made it, whatever its number.
+inline constexpr std::uint32_t kImpliedOrdinal = (1u << 28) - 1;
 
 struct Known {
-  std::uint64_t ordinal = 0;  // kImplied: a folder that the tar did not name
+  std::uint32_t ordinal = kImpliedOrdinal;
   EntryKind kind = EntryKind::kFolder;
 };
 
 class NameIndex {
  public:
-  static constexpr std::uint64_t kImplied = (1u << 28) - 1;
+  struct Key {
+    std::uint64_t hash;
+    std::uint32_t more;  // of a second hash
+  };
 
-  const Known* Find(
-      const std::string& key) const;  // `key`: UpcaseUtf8 of a path; valid until the next call
-  Status Set(const std::string& key, Known known);
-  std::size_t size() const { return used_; }
+  static Key KeyOf(std::string_view path);
+  std::optional<Known> Find(const Key& key) const;
+  void Set(const Key& key, Known known);
+  std::size_t size() const { return size_; }
+  std::size_t memory_bytes() const;
 
  private:
   struct Slot {
     std::uint64_t hash = 0;
-    std::uint32_t more_hash = 0;
+    std::uint32_t more = 0;
     std::uint32_t value = 0;  // kind << 28 | ordinal; 0: free
   };
-  struct Hash {
-    std::uint64_t hash;
-    std::uint32_t more;
+  // Many small tables instead of one: growing copies one of them at a time, so that the peak is not
+  // twice the size.
+  struct Shard {
+    std::vector<Slot> slots;
+    std::size_t used = 0;
   };
-  static Hash HashOf(const std::string& key);
-  std::size_t SlotOf(const Hash& hash) const;
-  void Grow();
+  static std::size_t SlotOf(const Shard& shard, const Key& key);
+  static void Grow(Shard& shard);
 
-  std::vector<Slot> slots_;
-  std::size_t used_ = 0;
-  mutable Known found_;
+  static constexpr std::size_t kShardBits = 8;
+  std::array<Shard, std::size_t{1} << kShardBits> shards_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace wclayer::layer

@@ -25,6 +25,12 @@ Expected<LayerName> ParseName(std::string_view name);
 // A hard link's target: a plain path below Files/ or UtilityVM/Files/.
 Expected<std::string> ParseLinkTarget(std::string_view name);
 
+// What these share with transport tars. StripName: without "./" and one trailing slash, "" for the
+// root; absolute names and drive letters are refused. CheckWindowsPath: every component is one that
+// Windows can hold, and none leaves the folder.
+Expected<std::string_view> StripName(std::string_view name);
+Status CheckWindowsPath(std::string_view path);
+
 std::string_view ParentOf(std::string_view path);  // "" for a top folder
 std::string_view BaseOf(std::string_view path);
 bool IsBelowFiles(

@@ -3,16 +3,18 @@
 // beside the layer; with the payloads it gives the same tar again, byte for byte.
 //
 // Files in the layer's private folder: "skeleton" and, when payloads exist that are not stored with
-// the layer (overwritten duplicates, unknown types), "extra". Format: docs/formats.md.
+// the layer (overwritten duplicates, unknown types), "extra". Format: skeleton_format.h.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/bytes.h"
 #include "base/expected.h"
 #include "layer/item.h"
+#include "tar/entry.h"
 
 namespace wclayer::layer {
 
@@ -23,17 +25,19 @@ class SkeletonWriter {
   ~SkeletonWriter();
 
   Status Raw(Bytes bytes);
+  Status CountEntry();  // a tar entry begins (what SkeletonReplay::entries counts)
   // A payload that the store keeps: stream `stream` of entry `ordinal`. Its bytes follow by
-  // Payload.
-  Status BeginStored(std::uint64_t ordinal, std::uint32_t stream);
+  // Payload. `ranges`: where they belong in a sparse file.
+  Status BeginStored(std::uint64_t ordinal, std::uint32_t stream,
+                     std::span<const tar::SparseRange> ranges = {});
   // A payload kept for replay alone: its bytes go to "extra" (kMaxExtraBytes in all).
   Status BeginExtra();
   Status Payload(Bytes bytes);
   Status EndPayload();
-  // A stored payload will be replaced by a later duplicate: from now on it is in "extra" too;
-  // `read` gives its bytes (as ItemSink::ReadBack).
+  // The stored payloads of an entry will be replaced by a later duplicate: from now on they are in
+  // "extra"; `read` gives their bytes (as ItemSink::ReadBack).
   Status MoveToExtra(std::uint64_t ordinal, ItemSink& read);
-  Status Finish();  // writes the table of payloads and the checksum; the files are complete
+  Status Finish();  // writes the table of moved payloads and the checksums; the files are complete
 
  private:
   SkeletonWriter();
@@ -45,6 +49,7 @@ class SkeletonWriter {
 class SkeletonReplay {
  public:
   static Expected<bool> Exists(const std::string& folder);
+  // kLayerDamaged: the files are not what was written.
   static Expected<std::unique_ptr<SkeletonReplay>> Open(const std::string& folder,
                                                         ItemSource& source);
   ~SkeletonReplay();

@@ -1,6 +1,8 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <new>
+#include <unordered_map>
 
 #include "base/limits.h"
 #include "fs/dir.h"
@@ -9,82 +11,163 @@
 #include "layer/skeleton_format.h"
 
 namespace wclayer::layer {
+namespace {
+
+constexpr std::size_t kExtraBuffer = 64u << 10;
+constexpr std::size_t kRawHeadBytes = 5;    // RAW, u32 size
+constexpr std::size_t kMaxSmallOp = 64;     // every other operation is shorter
+constexpr std::size_t kLeastRawPiece = 64;  // no smaller piece at a block's end
+
+}  // namespace
 
 struct SkeletonWriter::State {
-  struct Moved {
-    std::uint64_t payload = 0;
-    std::uint64_t offset = 0;
-  };
-
   ~State() { ZSTD_freeCCtx(zstd); }
 
-  Status Open(const std::string& path) {
-    WCLAYER_ASSIGN(folder, fs::Dir::OpenAbsolute(path));
-    WCLAYER_ASSIGN(file, folder.CreateFile(skeleton::kFile));
-    zstd = ZSTD_createCCtx();
-    if (zstd == nullptr) throw std::bad_alloc();
-    ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, skeleton::kLevel);
-    ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, skeleton::kWindowLog);
-    ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
-    packed.resize(ZSTD_CStreamOutSize());
-    written = skeleton::kHeaderBytes;
-    return {};
-  }
-
-  Status Compress(Bytes bytes, ZSTD_EndDirective directive) {
-    ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
-    for (;;) {
-      ZSTD_outBuffer out{packed.data(), packed.size(), 0};
-      const std::size_t left = ZSTD_compressStream2(zstd, &out, &in, directive);
-      if (ZSTD_isError(left) != 0)
-        return Error(Errc::kInternal, std::string("zstd: ") + ZSTD_getErrorName(left));
-      WCLAYER_TRY(fs::WriteAt(file.get(), Bytes(packed).first(out.pos), written));
-      written += out.pos;
-      if (directive == ZSTD_e_end ? left == 0 : in.pos == in.size) return {};
-    }
-  }
-
-  Status Emit(const Buffer& operation) { return Compress(operation, ZSTD_e_continue); }
-
-  Status WriteExtra(Bytes bytes) {
-    if (!extra) {
-      WCLAYER_ASSIGN(extra, folder.CreateFile(skeleton::kExtraFile));
-    }
-    if (bytes.size() > kMaxExtraBytes - std::min(extra_size, kMaxExtraBytes)) {
-      return LimitError("kMaxExtraBytes", kMaxExtraBytes, extra_size + bytes.size());
-    }
-    WCLAYER_TRY(fs::WriteAt(extra.get(), bytes, extra_size));
-    extra_size += bytes.size();
-    return {};
-  }
+  Status Open(const std::string& path);
+  Status FlushBlock();
+  Status MakeRoom(std::size_t bytes);
+  Status WriteFile(Bytes bytes);
+  Status WriteExtra(Bytes bytes);
+  Status FlushExtra();
+  void KeepRanges(std::span<const tar::SparseRange> ranges);
+  Status MoveStream(std::uint32_t stream, ItemSink& read);
+  Status MoveRange(std::uint32_t stream, std::uint64_t from, std::uint64_t size, ItemSink& read);
 
   fs::Dir folder;
   fs::UniqueFd file;
-  fs::UniqueFd extra;
-  std::uint64_t extra_size = 0;
   std::uint64_t written = 0;
   ZSTD_CCtx* zstd = nullptr;
   Buffer packed;
-  Buffer op;
+  Buffer block;            // plain operations
+  std::size_t raw_at = 0;  // of the size of the RAW operation being built; 0: none
 
+  fs::UniqueFd extra;
+  Buffer extra_tail;             // what is not written yet
+  std::uint64_t extra_size = 0;  // with the tail
+
+  std::uint64_t entries = 0;
+  std::uint64_t payloads = 0;
   bool in_extra = false;
   std::uint64_t ordinal = 0;
   std::uint32_t stream = 0;
   std::uint64_t size = 0;
   std::uint64_t begin = 0;  // in "extra"
   io::StreamChecksum checksum;
-  // Every payload so far: ordinal << 16 | stream, ascending for stored ones (kNotStored otherwise).
-  std::vector<std::uint64_t> payloads;
-  std::vector<Moved> moved;
+
+  std::vector<skeleton::Move> moves;
+  // What MoveToExtra has to know beyond the main data: seldom anything.
+  std::unordered_map<std::uint64_t, std::uint32_t> alternates;  // ordinal → its last stream
+  std::unordered_map<std::uint64_t, std::vector<tar::SparseRange>> sparse;
+  std::size_t ranges_kept = 0;
+  std::uint64_t moving = 0;  // the entry being moved
+  Buffer chunk;
 };
 
-namespace {
-
-std::uint64_t Tag(std::uint64_t ordinal, std::uint32_t stream) {
-  return ordinal << 16 | (stream & 0xFFFF);
+Status SkeletonWriter::State::Open(const std::string& path) {
+  WCLAYER_ASSIGN(folder, fs::Dir::OpenAbsolute(path));
+  WCLAYER_ASSIGN(file, folder.CreateFile(skeleton::kFile));
+  zstd = ZSTD_createCCtx();
+  if (zstd == nullptr) throw std::bad_alloc();
+  ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, skeleton::kLevel);
+  ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, skeleton::kWindowLog);
+  packed.resize(skeleton::kBlockHeaderBytes + skeleton::kMaxPackedBytes);
+  block.reserve(skeleton::kMaxBlockBytes);
+  written = skeleton::kHeaderBytes;
+  return {};
 }
 
-}  // namespace
+Status SkeletonWriter::State::WriteFile(Bytes bytes) {
+  WCLAYER_TRY(fs::WriteAt(file.get(), bytes, written));
+  written += bytes.size();
+  return {};
+}
+
+Status SkeletonWriter::State::FlushBlock() {
+  raw_at = 0;
+  if (block.empty()) return {};
+  ZSTD_inBuffer in{block.data(), block.size(), 0};
+  ZSTD_outBuffer out{packed.data(), packed.size(), skeleton::kBlockHeaderBytes};
+  const std::size_t left = ZSTD_compressStream2(zstd, &out, &in, ZSTD_e_flush);
+  if (ZSTD_isError(left) != 0 || left != 0 || in.pos != in.size) {
+    return Error(Errc::kInternal, "the skeleton's block does not fit its buffer");
+  }
+  StoreLe(packed.data(), static_cast<std::uint32_t>(block.size()));
+  StoreLe(packed.data() + 4, static_cast<std::uint32_t>(out.pos - skeleton::kBlockHeaderBytes));
+  StoreLe(packed.data() + 8,
+          io::Checksum(Bytes(packed).first(out.pos).subspan(skeleton::kBlockHeaderBytes)));
+  block.clear();
+  return WriteFile(Bytes(packed).first(out.pos));
+}
+
+// Room for an operation of `bytes` bytes, which also ends the RAW one being built.
+Status SkeletonWriter::State::MakeRoom(std::size_t bytes) {
+  raw_at = 0;
+  return block.size() + bytes <= skeleton::kMaxBlockBytes ? Status() : FlushBlock();
+}
+
+Status SkeletonWriter::State::WriteExtra(Bytes bytes) {
+  if (bytes.size() > kMaxExtraBytes - extra_size) {
+    return LimitError("kMaxExtraBytes", kMaxExtraBytes, extra_size + bytes.size());
+  }
+  if (!extra) {
+    WCLAYER_ASSIGN(extra, folder.CreateFile(skeleton::kExtraFile));
+  }
+  extra_size += bytes.size();
+  Append(extra_tail, bytes);
+  return extra_tail.size() < kExtraBuffer ? Status() : FlushExtra();
+}
+
+Status SkeletonWriter::State::FlushExtra() {
+  if (extra_tail.empty()) return {};
+  WCLAYER_TRY(fs::WriteAt(extra.get(), extra_tail, extra_size - extra_tail.size()));
+  extra_tail.clear();
+  return {};
+}
+
+// The payload of a sparse file is its ranges one after another, not what the file reads as.
+void SkeletonWriter::State::KeepRanges(std::span<const tar::SparseRange> ranges) {
+  const bool fits = ranges.size() <= kMaxSparseRanges - ranges_kept;
+  auto& kept = sparse[ordinal];
+  kept.clear();
+  if (!fits) return;  // MoveToExtra will say so, should it come to that
+  kept.assign(ranges.begin(), ranges.end());
+  ranges_kept += ranges.size();
+}
+
+Status SkeletonWriter::State::MoveRange(std::uint32_t number, std::uint64_t from,
+                                        std::uint64_t bytes, ItemSink& read) {
+  chunk.resize(kExtraBuffer);
+  while (bytes != 0) {
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, chunk.size()));
+    WCLAYER_ASSIGN(const std::size_t count,
+                   read.ReadBack(moving, number, from, MutableBytes(chunk).first(most)));
+    if (count == 0) return {};  // its end
+    WCLAYER_TRY(WriteExtra(Bytes(chunk).first(count)));
+    from += count;
+    bytes -= count;
+  }
+  return {};
+}
+
+Status SkeletonWriter::State::MoveStream(std::uint32_t number, ItemSink& read) {
+  const std::uint64_t at = extra_size;
+  const auto ranges = number == 0 ? sparse.find(moving) : sparse.end();
+  if (ranges == sparse.end()) {
+    WCLAYER_TRY(MoveRange(number, 0, kMaxFileBytes, read));
+  } else if (ranges->second.empty()) {
+    return LimitError("kMaxSparseRanges", kMaxSparseRanges, kMaxSparseRanges + 1);
+  } else {
+    for (const tar::SparseRange& range : ranges->second) {
+      WCLAYER_TRY(MoveRange(number, range.offset, range.size, read));
+    }
+  }
+  if (extra_size == at) return {};  // no such payload
+  if (moves.size() == skeleton::kMaxMovedPayloads) {
+    return LimitError("kMaxMovedPayloads", skeleton::kMaxMovedPayloads, moves.size() + 1);
+  }
+  moves.push_back({moving, number, payloads, at});
+  return {};
+}
 
 SkeletonWriter::SkeletonWriter() : state_(std::make_unique<State>()) {}
 SkeletonWriter::~SkeletonWriter() = default;
@@ -97,20 +180,46 @@ Expected<std::unique_ptr<SkeletonWriter>> SkeletonWriter::Create(const std::stri
 
 Status SkeletonWriter::Raw(Bytes bytes) {
   State& state = *state_;
-  state.op.clear();
-  state.op.push_back(std::byte{skeleton::kRaw});
-  skeleton::AppendNumber(state.op, bytes.size());
-  WCLAYER_TRY(state.Emit(state.op));
-  return state.Compress(bytes, ZSTD_e_continue);
+  while (!bytes.empty()) {
+    if (state.raw_at == 0) {
+      if (state.block.size() + kRawHeadBytes + kLeastRawPiece > skeleton::kMaxBlockBytes) {
+        WCLAYER_TRY(state.FlushBlock());
+      }
+      state.block.push_back(std::byte{skeleton::kRaw});
+      state.raw_at = state.block.size();
+      AppendLe(state.block, std::uint32_t{0});
+    }
+    const std::size_t size = std::min(bytes.size(), skeleton::kMaxBlockBytes - state.block.size());
+    Append(state.block, bytes.first(size));
+    bytes = bytes.subspan(size);
+    StoreLe(state.block.data() + state.raw_at,
+            static_cast<std::uint32_t>(state.block.size() - state.raw_at - sizeof(std::uint32_t)));
+    if (state.block.size() == skeleton::kMaxBlockBytes) WCLAYER_TRY(state.FlushBlock());
+  }
+  return {};
 }
 
-Status SkeletonWriter::BeginStored(std::uint64_t ordinal, std::uint32_t stream) {
+Status SkeletonWriter::CountEntry() {
+  State& state = *state_;
+  ++state.entries;
+  WCLAYER_TRY(state.MakeRoom(kMaxSmallOp));
+  state.block.push_back(std::byte{skeleton::kEntry});
+  return {};
+}
+
+Status SkeletonWriter::BeginStored(std::uint64_t ordinal, std::uint32_t stream,
+                                   std::span<const tar::SparseRange> ranges) {
   State& state = *state_;
   state.in_extra = false;
   state.ordinal = ordinal;
   state.stream = stream;
   state.size = 0;
   state.checksum.Reset();
+  if (stream != 0) {
+    std::uint32_t& last = state.alternates[ordinal];
+    last = std::max(last, stream);
+  }
+  if (stream == 0 && !ranges.empty()) state.KeepRanges(ranges);
   return {};
 }
 
@@ -132,59 +241,58 @@ Status SkeletonWriter::Payload(Bytes bytes) {
 
 Status SkeletonWriter::EndPayload() {
   State& state = *state_;
-  state.op.clear();
+  WCLAYER_TRY(state.MakeRoom(kMaxSmallOp));
   if (state.in_extra) {
-    state.op.push_back(std::byte{skeleton::kExtra});
-    skeleton::AppendNumber(state.op, state.begin);
-    // Keeps the list ascending; no stored payload has this tag.
-    state.payloads.push_back(state.payloads.empty() ? 0 : state.payloads.back() | 0xFFFF);
+    state.block.push_back(std::byte{skeleton::kExtra});
+    skeleton::AppendNumber(state.block, state.begin);
   } else {
-    state.op.push_back(std::byte{skeleton::kStored});
-    skeleton::AppendNumber(state.op, state.ordinal);
-    skeleton::AppendNumber(state.op, state.stream);
-    state.payloads.push_back(Tag(state.ordinal, state.stream));
+    state.block.push_back(std::byte{skeleton::kStored});
+    skeleton::AppendNumber(state.block, state.ordinal);
+    skeleton::AppendNumber(state.block, state.stream);
   }
-  skeleton::AppendNumber(state.op, state.size);
-  AppendLe(state.op, state.checksum.Value());
-  return state.Emit(state.op);
+  skeleton::AppendNumber(state.block, state.size);
+  AppendLe(state.block, state.checksum.Value());
+  ++state.payloads;
+  return {};
 }
 
 Status SkeletonWriter::MoveToExtra(std::uint64_t ordinal, ItemSink& read) {
   State& state = *state_;
-  auto at = std::lower_bound(state.payloads.begin(), state.payloads.end(), Tag(ordinal, 0));
-  for (; at != state.payloads.end() && *at >> 16 == ordinal; ++at) {
-    const auto stream = static_cast<std::uint32_t>(*at & 0xFFFF);
-    if (stream == 0xFFFF) continue;  // an extra payload between
-    state.moved.push_back(
-        {static_cast<std::uint64_t>(at - state.payloads.begin()), state.extra_size});
-    Buffer chunk(65536);
-    for (std::uint64_t offset = 0;;) {
-      WCLAYER_ASSIGN(const std::size_t count, read.ReadBack(ordinal, stream, offset, chunk));
-      if (count == 0) break;
-      WCLAYER_TRY(state.WriteExtra(Bytes(chunk).first(count)));
-      offset += count;
-    }
+  state.moving = ordinal;
+  std::uint32_t last = 0;
+  if (const auto found = state.alternates.find(ordinal); found != state.alternates.end()) {
+    last = found->second;
+    state.alternates.erase(found);
+  }
+  for (std::uint32_t stream = 0; stream <= last; ++stream) {
+    WCLAYER_TRY(state.MoveStream(stream, read));
   }
   return {};
 }
 
 Status SkeletonWriter::Finish() {
   State& state = *state_;
-  state.op.assign(1, std::byte{skeleton::kEnd});
-  WCLAYER_TRY(state.Compress(state.op, ZSTD_e_end));
-  Buffer moved;
-  for (const State::Moved& each : state.moved) {
-    skeleton::AppendNumber(moved, each.payload);
-    skeleton::AppendNumber(moved, each.offset);
+  WCLAYER_TRY(state.MakeRoom(kMaxSmallOp));
+  state.block.push_back(std::byte{skeleton::kEnd});
+  WCLAYER_TRY(state.FlushBlock());
+  WCLAYER_TRY(state.FlushExtra());
+  Buffer moves;
+  std::sort(state.moves.begin(), state.moves.end());
+  for (const skeleton::Move& move : state.moves) {
+    skeleton::AppendNumber(moves, move.ordinal);
+    skeleton::AppendNumber(moves, move.stream);
+    skeleton::AppendNumber(moves, move.before);
+    skeleton::AppendNumber(moves, move.offset);
   }
-  const std::uint64_t moved_at = state.written;
-  WCLAYER_TRY(fs::WriteAt(state.file.get(), moved, moved_at));
   Buffer header;
   Append(header, std::as_bytes(std::span(skeleton::kMagic)));
-  AppendLe(header, moved_at);
-  AppendLe(header, static_cast<std::uint64_t>(moved.size()));
-  AppendLe(header, io::Checksum(moved));
+  AppendLe(header, state.written);
+  AppendLe(header, static_cast<std::uint64_t>(moves.size()));
+  AppendLe(header, io::Checksum(moves));
+  AppendLe(header, state.entries);
+  AppendLe(header, io::Checksum(header));
   header.resize(skeleton::kHeaderBytes);
+  WCLAYER_TRY(state.WriteFile(moves));
   return fs::WriteAt(state.file.get(), header, 0);
 }
 

@@ -24,8 +24,9 @@ class FolderTar {
   std::unique_ptr<State> state_;
 };
 
-// Unpacks such a tar into a fresh folder; nothing can leave it (X1). Whiteouts act on the folder
-// itself.
+// Unpacks such a tar into a folder; nothing can leave it (X1), nor reach its ".wclayer". Whiteouts
+// act on the folder itself; an opaque one leaves what this tar has unpacked. Devices, pipes and
+// names with a colon are left out, as v1.10 does; symbolic links are refused.
 class FolderUntar final : public io::ByteSink {
  public:
   static Expected<std::unique_ptr<FolderUntar>> Open(const std::string& folder);
@@ -42,8 +43,10 @@ class FolderUntar final : public io::ByteSink {
 };
 
 // Recognises a tar by its first entries: transport tars have names ending in ".$wcidirs$", a
-// "tombstones.txt" at the top, or folders with a trailing slash whose siblings are such. `head` is
-// the first plain-tar bytes (up to 64 KiB); kOci unless there is a reason.
+// "tombstones.txt" at the top, or, where the head holds neither, folders with a trailing slash and
+// a file without vendor records that begins with an attribute word and a backup stream. `head` is
+// the first plain-tar bytes (up to 64 KiB); kOci unless there is a reason, kUnknown when not even
+// one entry is there.
 enum class TarKind { kUnknown, kOci, kTransport };
 TarKind RecogniseTar(Bytes head);
 
