@@ -28,6 +28,18 @@ struct ImportSummary {
   std::vector<std::string> warnings;  // at most 100; the last one says how many more
 };
 
+// The decisions that no specification makes for us:
+// - Folders that the tar does not list are left to the sink, with a warning (layer/item.h).
+// - A whiteout and the thing itself in one tar both reach the sink, which keeps the thing (C13). In
+//   a base layer a whiteout is kept, with a warning.
+// - Files replace files, links and the reverse; a folder, a symbolic link or another reparse point
+//   does not come after anything else under its name.
+// - A file of size 0 has a DATA stream unless the header's mode is 0, as the reference writes it.
+// - docker 1.11's MSWINDOWS.*time records count where the header has no such time; its write time
+//   where it refines the header's whole seconds.
+// - A hard link to itself changes nothing (GNU tar writes these); a link to a link leads to the
+//   first name, unless that has become another file since.
+//
 // A ByteSink for the plain tar. Finish: everything handed over; then summary() is complete.
 class TarImporter final : public io::ByteSink {
  public:
