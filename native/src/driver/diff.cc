@@ -234,17 +234,14 @@ Expected<Core::Against> Core::ResolveAgainst(const Found& layer,
 Expected<std::unique_ptr<LayerRead>> LayerRead::Open(Core& core, const Core::Found& layer,
                                                      const ParentChain& against) {
   std::unique_ptr<LayerRead> read(new LayerRead(core, layer));
-  {
-    WCLAYER_ASSIGN(auto lock, core.home_.LockLayer(layer.id, fs::LockMode::kShared));
-    read->locks_.push_back(std::move(lock));
-  }
-  WCLAYER_ASSIGN(const ParentChain chain, core.home_.ReadChain(layer.id));
-  WCLAYER_ASSIGN(auto ancestors, core.home_.LockChain(chain));
-  for (auto& lock : ancestors) read->locks_.push_back(std::move(lock));
-  WCLAYER_ASSIGN(read->against_, core.platform_.Describe(against));
-  WCLAYER_ASSIGN(read->parents_, core.platform_.Describe(chain));
-  WCLAYER_TRY(core.mounts_.BeginRead(layer.platform));
+  WCLAYER_ASSIGN(auto lock, core.mounts_.BeginRead(layer.platform));
   read->reading_ = true;
+  read->locks_.push_back(std::move(lock));
+  WCLAYER_ASSIGN(const ParentChain chain, core.home_.ReadChain(layer.id));
+  WCLAYER_ASSIGN(read->parents_, core.platform_.Describe(chain));
+  WCLAYER_ASSIGN(read->against_, core.platform_.Describe(against));
+  WCLAYER_ASSIGN(auto ancestors, core.home_.LockChain(chain));
+  for (auto& ancestor : ancestors) read->locks_.push_back(std::move(ancestor));
   return read;
 }
 

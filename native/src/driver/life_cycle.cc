@@ -223,7 +223,10 @@ wclayer::Status Core::Remove(const std::string& id, bool force) {
   if (mounts_.BeingRead(found->platform)) {
     return fail(Error(Errc::kLayerBusy, "a Diff of it is being read; close that first"));
   }
-  auto count = mounts_.Count(found->platform);
+  // Held to the end, so that nobody mounts what is being removed.
+  auto count_lock = home_.LockMountCount(found->platform);
+  if (!count_lock) return fail(std::move(count_lock).error());
+  auto count = mounts_.CountHeld(found->platform);
   if (!count) return fail(std::move(count).error());
   if (*count != 0 && !force) {
     return fail(Error(Errc::kLayerBusy, "it is mounted (" + std::to_string(*count) +
@@ -247,7 +250,7 @@ wclayer::Status Core::Remove(const std::string& id, bool force) {
     store.durability = static_cast<std::uint32_t>(options_.durability);
     store.detach_on_unmount = true;
     auto status = platform_.Configure(store);
-    if (status) status = mounts_.Break(found->platform);
+    if (status) status = mounts_.BreakHeld(found->platform);
     store.detach_on_unmount = false;
     auto restored = platform_.Configure(store);
     if (!status) return fail(std::move(status).error());

@@ -2,8 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <random>
+#include <thread>
 
 #include "base/json.h"
 #include "base/limits.h"
@@ -225,12 +228,15 @@ Status Mounts::Put(const std::string& id, bool writable) {
 
 Expected<std::int64_t> Mounts::Count(const std::string& id) {
   WCLAYER_ASSIGN(auto count_lock, home_->LockMountCount(id));
+  return CountHeld(id);
+}
+
+Expected<std::int64_t> Mounts::CountHeld(const std::string& id) {
   WCLAYER_ASSIGN(const State state, Load(id));
   return state.Total();
 }
 
-Status Mounts::Break(const std::string& id) {
-  WCLAYER_ASSIGN(auto count_lock, home_->LockMountCount(id));
+Status Mounts::BreakHeld(const std::string& id) {
   WCLAYER_TRY(platform_->Unprepare(id));
   WCLAYER_TRY(platform_->Deactivate(id));
   WCLAYER_TRY(Save(id, State{}));
@@ -269,14 +275,29 @@ Expected<std::vector<std::string>> Mounts::Recover() {
   return done;
 }
 
-Status Mounts::BeginRead(const std::string& id) {
-  // Under the count's lock nobody mounts or unmounts between the look and the deed.
-  WCLAYER_ASSIGN(auto count_lock, home_->LockMountCount(id));
-  WCLAYER_ASSIGN(const State state, Load(id));
-  WCLAYER_TRY(state.Total() == 0 ? platform_->Activate(id) : platform_->Unprepare(id));
-  const std::lock_guard lock(mutex_);
-  ++readers_[LowerAscii(id)];
-  return {};
+Expected<fs::FileLock> Mounts::BeginRead(const std::string& id) {
+  const auto deadline = std::chrono::steady_clock::now() + home_->lock_wait();
+  for (auto pause = std::chrono::milliseconds(1);;
+       pause = std::min(pause * 2, std::chrono::milliseconds(50))) {
+    {
+      // Under the count's lock nobody mounts or unmounts between the look and the deed. Whoever
+      // fills or mounts the layer is waited for without it, since that may take long.
+      WCLAYER_ASSIGN(auto count_lock, home_->LockMountCount(id));
+      auto layer_lock = home_->LockLayer(id, fs::LockMode::kShared, std::chrono::milliseconds(0));
+      if (layer_lock) {
+        WCLAYER_ASSIGN(const State state, Load(id));
+        WCLAYER_TRY(state.Total() == 0 ? platform_->Activate(id) : platform_->Unprepare(id));
+        const std::lock_guard lock(mutex_);
+        ++readers_[LowerAscii(id)];
+        return layer_lock;
+      }
+      if (layer_lock.error().code != Errc::kLayerBusy ||
+          std::chrono::steady_clock::now() >= deadline) {
+        return layer_lock;
+      }
+    }
+    std::this_thread::sleep_for(pause);
+  }
 }
 
 Status Mounts::EndRead(const std::string& id, const Descriptors& parents) {

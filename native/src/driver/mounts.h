@@ -29,8 +29,10 @@ class Mounts {
   Status Put(const std::string& id, bool writable);
   // References that live (of every owner).
   Expected<std::int64_t> Count(const std::string& id);
-  // Unmounts whatever holds it (Remove with force).
-  Status Break(const std::string& id);
+  // The same for a caller that holds StoreHome::LockMountCount of the layer.
+  Expected<std::int64_t> CountHeld(const std::string& id);
+  // Unmounts whatever holds it (Remove with force); the caller holds LockMountCount of the layer.
+  Status BreakHeld(const std::string& id);
   // Drops the references of dead owners and of other boots, and unmounts what nobody holds any
   // more. Gives a line for each.
   Expected<std::vector<std::string>> Recover();
@@ -38,7 +40,8 @@ class Mounts {
   // A Diff that is being read: while there is one, the layer is neither unmounted, removed nor
   // filled. Export wants the layer activated and not prepared (vmcompute-abi §7): BeginRead brings
   // it there, and EndRead back to what it is to be by then (L9).
-  Status BeginRead(const std::string& id);
+  // Gives the layer's own lock, shared. The lock of the count is always taken before it.
+  Expected<fs::FileLock> BeginRead(const std::string& id);
   Status EndRead(const std::string& id, const Descriptors& parents);
   bool BeingRead(const std::string& id) const;
 

@@ -45,7 +45,6 @@ class CheckoutTableWriter {
   Buffer pending_;
   std::uint64_t at_ = 0;
   std::uint32_t rows_ = 0;
-  bool first_ = true;
 };
 
 class CheckoutTable {
