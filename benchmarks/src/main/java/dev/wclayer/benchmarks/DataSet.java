@@ -20,8 +20,8 @@ public enum DataSet {
     LARGE(4, 4, 32 << 20, 32 << 20);
 
     private static final long SEED = 0x5EED;
-    private static final byte[] TEXT =
-            "The quick brown fox jumps over the lazy dog; a layer is a diff of its parent. ".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] TEXT = "The quick brown fox jumps over the lazy dog; a layer is a diff of its parent. "
+            .getBytes(StandardCharsets.US_ASCII);
 
     private final int files;
     private final int filesPerFolder;

@@ -74,7 +74,9 @@ public class DiffBenchmark {
         home = Files.createTempDirectory("wclayer-bench");
         Path tar = home.resolve("layer.tar");
         layer.writeTar(tar);
-        driver = WindowsDriver.builder(home.resolve("home")).option("durability", "none").open();
+        driver = WindowsDriver.builder(home.resolve("home"))
+                .option("durability", "none")
+                .open();
         driver.applyDiff("base", "", tar);
         List<String> expected = contents(Subject.WCLAYER_REPLAY);
         for (Subject other : Subject.values()) {

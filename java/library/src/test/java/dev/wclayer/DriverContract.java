@@ -508,7 +508,9 @@ abstract class DriverContract extends DriverTestCase {
             byte[] diff = read(driver.diff("box", "base"));
             assertThat(LayerTars.describe(diff)).anyMatch(line -> line.startsWith("0 Files/new.txt "));
             assertThat(mount.path().resolve("new.txt")).hasContent("new");
-            assertThat(driver.changes("box", null)).extracting(Change::toString).containsExactly("A Files/new.txt");
+            assertThat(driver.changes("box", null))
+                    .extracting(Change::toString)
+                    .containsExactly("C Files", "A Files/new.txt");
         }
     }
 

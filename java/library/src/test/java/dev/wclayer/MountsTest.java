@@ -87,7 +87,8 @@ class MountsTest extends DriverTestCase {
                 .contains(
                         "C Files/append.txt",
                         "C Files/overwrite.txt",
-                        "D Files/delete.txt",
+                        "C Files/delete.txt", // a folder now
+                        "A Files/delete.txt/in.txt",
                         "D Files/rename.txt",
                         "A Files/renamed.txt",
                         "A Files/made/deep/new.txt",

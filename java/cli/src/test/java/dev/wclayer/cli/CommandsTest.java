@@ -163,7 +163,7 @@ class CommandsTest extends CliTestCase {
         assertThat(run("list").done().text()).contains("mounted");
         assertThat(run("remove", "box").ended(CommandLines.FAILED).err()).contains("mounted");
         run("put", "box").done();
-        assertThat(run("changes", "box").done().lines()).containsExactly("A Files/new.txt");
+        assertThat(run("changes", "box").done().lines()).containsExactly("C Files", "A Files/new.txt");
         run("get", "box").done();
         run("remove", "--force", "box").done();
         run("remove", "base").done();
