@@ -19,9 +19,9 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermission;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** The main job on some layer tars, start to end: apply, mount, change, compare, export, apply again, look inside. */
@@ -100,17 +100,19 @@ final class Quickstart {
         Files.writeString(root.resolve("hello.txt"), "hello from quickstart\n");
         narrator.detail("made      hello.txt");
         List<Path> files = someFiles(root);
-        if (!files.isEmpty()) {
-            Path edited = files.get(0);
-            boolean readOnly = !Files.getPosixFilePermissions(edited).contains(PosixFilePermission.OWNER_WRITE);
-            if (!readOnly) {
-                Files.writeString(edited, "one more line\n", StandardOpenOption.APPEND);
-                narrator.detail("appended  " + root.relativize(edited));
-            }
+        Optional<Path> edited = files.stream()
+                .filter(file -> file.toString().endsWith(".txt"))
+                .findFirst()
+                .or(() -> files.stream().filter(Files::isWritable).findFirst());
+        if (edited.isPresent()) {
+            Files.writeString(edited.get(), "one more line\n", StandardOpenOption.APPEND);
+            narrator.detail("appended  " + root.relativize(edited.get()));
         }
-        if (files.size() > 1) {
-            Files.delete(files.get(1));
-            narrator.detail("deleted   " + root.relativize(files.get(1)));
+        Optional<Path> deleted =
+                files.stream().filter(file -> !edited.equals(Optional.of(file))).findFirst();
+        if (deleted.isPresent()) {
+            Files.delete(deleted.get());
+            narrator.detail("deleted   " + root.relativize(deleted.get()));
         }
     }
 
