@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/expected.h"
+#include "base/limits.h"
 #include "vmcompute/abi.h"
 
 namespace wclayer {
@@ -35,7 +36,7 @@ struct DriverOptions {
   bool force_checkout = false;
   bool force_legacy_mount = false;
   bool strict_tar = false;
-  std::uint32_t max_zstd_window_log = 23;
+  std::uint32_t max_zstd_window_log = kMaxZstdWindowLog;
 };
 
 // The options of InitFilter/InitDiff by name: size, lockWait (ms), durability (full|data|none),

@@ -215,7 +215,7 @@ Expected<Core::Against> Core::ResolveAgainst(const Found& layer,
     against.chain = chain.From(i);
     return against;
   }
-  if (EndsWith(LowerAscii(*parent), "-init")) {
+  if (LowerAscii(*parent).ends_with("-init")) {
     // Docker names the -init layer, which is in no chain, as the parent of a container
     // (driver-semantics §0).
     WCLAYER_ASSIGN(const std::optional<Found> init, FindIfAny(*parent));

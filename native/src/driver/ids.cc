@@ -42,7 +42,7 @@ Status CheckId(std::string_view id) {
     }
   }
   if (id.back() == '.') return Bad(id, "it must not end in '.'");
-  if (EndsWith(LowerAscii(id), "-removing"))
+  if (LowerAscii(id).ends_with("-removing"))
     return Bad(id, "names ending in -removing are layers being removed");
   if (IsDeviceName(id)) return Bad(id, "it is the name of a Windows device");
   return {};
@@ -58,10 +58,6 @@ std::string LowerAscii(std::string_view text) {
 
 bool SameId(std::string_view a, std::string_view b) {
   return LowerAscii(a) == LowerAscii(b);
-}
-
-bool EndsWith(std::string_view text, std::string_view end) {
-  return text.ends_with(end);
 }
 
 std::string_view LastComponent(std::string_view path) {

@@ -14,7 +14,6 @@ Status CheckId(std::string_view id);
 std::string LowerAscii(std::string_view text);
 // Ids are compared without case.
 bool SameId(std::string_view a, std::string_view b);
-bool EndsWith(std::string_view text, std::string_view end);
 // The last component of a path with either separator.
 std::string_view LastComponent(std::string_view path);
 

@@ -379,7 +379,7 @@ Expected<std::vector<Problem>> Core::Verify(const std::vector<std::string>& ids)
     WCLAYER_ASSIGN(all, home_.LayerIds());
     WCLAYER_ASSIGN(const std::vector<fs::Listed> folder, home_.dir().List());
     for (const fs::Listed& item : folder) {
-      if (EndsWith(item.name, "-removing"))
+      if (item.name.ends_with("-removing"))
         problems.push_back({item.name, "", "a removal that was interrupted; run cleanup"});
     }
   }

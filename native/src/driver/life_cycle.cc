@@ -133,7 +133,7 @@ wclayer::Status Core::Create(const std::string& id, const std::string& parent,
   if (auto ok = CheckId(id); !ok) return fail(std::move(ok).error());
   bool writable = false;
   ParentChain chain;
-  if (EndsWith(LowerAscii(parent), "-init")) {
+  if (LowerAscii(parent).ends_with("-init")) {
     auto init = FindIfAny(parent);
     if (!init) return fail(std::move(init).error());
     // Docker's way to ask for a writable layer; the -init layer itself never joins a chain
@@ -268,7 +268,7 @@ Expected<std::vector<std::string>> Core::Cleanup() {
   if (auto recovered = platform_.Recover(); !recovered)
     return std::move(recovered).error().In("Cleanup");
   for (const fs::Listed& item : before) {
-    if (!EndsWith(item.name, "-removing")) continue;
+    if (!item.name.ends_with("-removing")) continue;
     WCLAYER_ASSIGN(const bool left, home_.dir().Exists(item.name));
     if (!left) report->push_back("finished removing " + item.name.substr(0, item.name.size() - 9));
   }

@@ -254,7 +254,7 @@ Expected<std::vector<std::string>> Mounts::Recover() {
   }
   WCLAYER_ASSIGN(const std::vector<fs::Listed> files, folder->List());
   for (const fs::Listed& file : files) {
-    if (!EndsWith(file.name, ".json")) continue;
+    if (!file.name.ends_with(".json")) continue;
     const std::string lower = file.name.substr(0, file.name.size() - 5);
     if (!CheckId(lower)) continue;
     WCLAYER_ASSIGN(const std::string id, home_->FindId(lower));

@@ -74,10 +74,6 @@ Status StoreHome::WriteAlias(const std::string& id, const std::string& alias) co
   return dir_.ReplaceSmall(id + "/" + kAliasFiles[0], alias, durability_);
 }
 
-Expected<bool> StoreHome::HasChainFile(const std::string& id) const {
-  return dir_.Exists(id + "/" + kChainFile);
-}
-
 Expected<ParentChain> StoreHome::ReadChain(const std::string& id) const {
   ParentChain chain;
   auto text = dir_.ReadSmall(id + "/" + kChainFile, kMaxJsonBytes);

@@ -51,7 +51,6 @@ class StoreHome {
   // Direct parents as recorded; every id checked, cycles and more than kMaxChain refused (store
   // §1).
   Expected<ParentChain> ReadChain(const std::string& id) const;
-  Expected<bool> HasChainFile(const std::string& id) const;
   Status WriteChain(const std::string& id, const ParentChain& chain) const;
   static std::string ChainText(const ParentChain& chain);
 

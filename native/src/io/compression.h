@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/limits.h"
 #include "io/sink.h"
 
 namespace wclayer::io {
@@ -14,7 +15,7 @@ enum class Compression { kNone = 0, kGzip = 1, kZstd = 2 };
 Compression Recognise(Bytes head);
 
 struct DecompressOptions {
-  std::uint32_t max_zstd_window_log = 23;  // X5; 27 at most
+  std::uint32_t max_zstd_window_log = kMaxZstdWindowLog;  // X5; 27 at most
   std::uint64_t max_output_bytes = 1ull << 44;
   std::uint64_t max_ratio = 4096;  // output ÷ input, looked at beyond the first 64 MiB of output
 };
