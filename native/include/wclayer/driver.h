@@ -149,6 +149,9 @@ struct ApplyOptions {
   std::optional<std::string> parent;  // absent: what Create recorded, else none (a base layer)
   std::string expected_diff_id;       // "" : any
   std::string expected_blob_digest;
+  // Asked at least every 50 ms while another call holds the layer; false gives up (kCancelled).
+  // With an expected digest that wait has no other end but the other call's.
+  std::function<bool()> keep_waiting;
 };
 
 struct ApplyResult {

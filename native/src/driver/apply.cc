@@ -372,9 +372,9 @@ Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::st
   if (core.mounts_.BeingRead(id))
     return Error(Errc::kLayerBusy, "a Diff of it is being read; close that first");
   {
-    WCLAYER_ASSIGN(auto lock,
-                   core.home_.LockLayer(id, fs::LockMode::kExclusive,
-                                        asked ? std::optional(kShareWait) : std::nullopt));
+    WCLAYER_ASSIGN(auto lock, core.home_.LockLayer(id, fs::LockMode::kExclusive,
+                                                   asked ? std::optional(kShareWait) : std::nullopt,
+                                                   options.keep_waiting));
     fill->locks_.push_back(std::move(lock));
   }
   WCLAYER_ASSIGN(const std::optional<Core::Found> found, core.FindIfAny(id));

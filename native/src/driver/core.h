@@ -64,6 +64,8 @@ class Core final : public Driver {
   friend class LayerRead;
   friend class LayerFill;
 
+  wclayer::Status VerifyLayer(const std::string& id, std::vector<Problem>& problems);
+
   // A layer that exists: its folder name as spelled on disk, alias resolved.
   struct Found {
     std::string id;        // folder in the home

@@ -372,72 +372,81 @@ Expected<std::vector<Problem>> Core::Lint(const std::string& id) {
   return problems;
 }
 
+wclayer::Status Core::VerifyLayer(const std::string& id, std::vector<Problem>& problems) {
+  WCLAYER_ASSIGN(const Found found, Find(id));
+  const auto add = [&](const std::string& path, const std::string& what) {
+    problems.push_back({found.id, path, what});
+  };
+  auto chain = home_.ReadChain(found.id);
+  if (!chain) {
+    add("", chain.error().message);
+    return {};
+  }
+  for (const std::string& parent : chain->ids) {
+    WCLAYER_ASSIGN(const bool there, platform_.Exists(parent));
+    if (!there) add("", "its ancestor '" + parent + "' is missing");
+  }
+  auto record = home_.ReadRecord(found.id);
+  if (!record) add("", record.error().message);
+  WCLAYER_ASSIGN(auto lock, home_.LockLayer(found.id, fs::LockMode::kShared));
+  const std::size_t before = problems.size();
+  if (platform_.extensions() != nullptr && platform_.extensions()->VerifyLayer != nullptr &&
+      found.platform == found.id) {
+    struct Report {
+      std::vector<Problem>* problems;
+      const std::string* id;
+    } report{&problems, &found.id};
+    WCLAYER_TRY(platform_.Check(platform_.extensions()->VerifyLayer(
+                                    platform_.info(), WideText(found.platform).c_str(), &report,
+                                    [](void* user, const char* path, const char* problem) {
+                                      auto* to = static_cast<Report*>(user);
+                                      to->problems->push_back({*to->id, path, problem});
+                                    }),
+                                "VerifyLayer", found.id));
+  } else if (found.damaged()) {
+    add("", "damaged");
+  }
+  if (!record || !record->has_value() || problems.size() != before || found.writable()) return {};
+  // The record's promise: the same tar as was applied.
+  auto replay = Diff(found.id, {});
+  if (!replay) {
+    add(replay.error().path, replay.error().message);
+    return {};
+  }
+  Buffer slab(1u << 20);
+  for (;;) {
+    auto count = (*replay)->Read(slab);
+    if (!count) {
+      add(count.error().path, count.error().message);
+      break;
+    }
+    if (*count != 0) continue;
+    const std::string diff_id = (*replay)->Result().diff_id;
+    if ((*record)->format == "oci" && diff_id != (*record)->diff_id) {
+      add("", "its tar is " + diff_id + ", the record says " + (*record)->diff_id);
+    }
+    break;
+  }
+  return {};
+}
+
 Expected<std::vector<Problem>> Core::Verify(const std::vector<std::string>& ids) {
   std::vector<std::string> all = ids;
   std::vector<Problem> problems;
   if (ids.empty()) {
-    WCLAYER_ASSIGN(all, home_.LayerIds());
-    WCLAYER_ASSIGN(const std::vector<fs::Listed> folder, home_.dir().List());
-    for (const fs::Listed& item : folder) {
+    auto every = home_.LayerIds();
+    if (!every) return std::move(every).error().In("Verify");
+    all = *std::move(every);
+    auto folder = home_.dir().List();
+    if (!folder) return std::move(folder).error().In("Verify");
+    for (const fs::Listed& item : *folder) {
       if (item.name.ends_with("-removing"))
         problems.push_back({item.name, "", "a removal that was interrupted; run cleanup"});
     }
   }
   for (const std::string& id : all) {
-    WCLAYER_ASSIGN(const Found found, Find(id));
-    const auto add = [&](const std::string& path, const std::string& what) {
-      problems.push_back({found.id, path, what});
-    };
-    auto chain = home_.ReadChain(found.id);
-    if (!chain) {
-      add("", chain.error().message);
-      continue;
-    }
-    for (const std::string& parent : chain->ids) {
-      WCLAYER_ASSIGN(const bool there, platform_.Exists(parent));
-      if (!there) add("", "its ancestor '" + parent + "' is missing");
-    }
-    auto record = home_.ReadRecord(found.id);
-    if (!record) add("", record.error().message);
-    WCLAYER_ASSIGN(auto lock, home_.LockLayer(found.id, fs::LockMode::kShared));
-    const std::size_t before = problems.size();
-    if (platform_.extensions() != nullptr && platform_.extensions()->VerifyLayer != nullptr &&
-        found.platform == found.id) {
-      struct Report {
-        std::vector<Problem>* problems;
-        const std::string* id;
-      } report{&problems, &found.id};
-      WCLAYER_TRY(platform_.Check(platform_.extensions()->VerifyLayer(
-                                      platform_.info(), WideText(found.platform).c_str(), &report,
-                                      [](void* user, const char* path, const char* problem) {
-                                        auto* to = static_cast<Report*>(user);
-                                        to->problems->push_back({*to->id, path, problem});
-                                      }),
-                                  "VerifyLayer", found.id));
-    } else if (found.damaged()) {
-      add("", "damaged");
-    }
-    if (!record || !record->has_value() || problems.size() != before || found.writable()) continue;
-    // The record's promise: the same tar as was applied.
-    auto replay = Diff(found.id, {});
-    if (!replay) {
-      add(replay.error().path, replay.error().message);
-      continue;
-    }
-    Buffer slab(1u << 20);
-    for (;;) {
-      auto count = (*replay)->Read(slab);
-      if (!count) {
-        add(count.error().path, count.error().message);
-        break;
-      }
-      if (*count != 0) continue;
-      const std::string diff_id = (*replay)->Result().diff_id;
-      if ((*record)->format == "oci" && diff_id != (*record)->diff_id) {
-        add("", "its tar is " + diff_id + ", the record says " + (*record)->diff_id);
-      }
-      break;
-    }
+    if (auto looked = VerifyLayer(id, problems); !looked)
+      return std::move(looked).error().In("Verify").Of(id);
   }
   return problems;
 }

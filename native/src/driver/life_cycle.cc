@@ -89,7 +89,7 @@ bool Core::Exists(const std::string& id) {
 }
 
 Expected<std::vector<Pair>> Core::GetMetadata(const std::string& id) {
-  WCLAYER_TRY(CheckId(id));
+  if (auto fit = CheckId(id); !fit) return std::move(fit).error().In("GetMetadata").Of(id);
   return std::vector<Pair>{{"dir", home_.LayerPath(id)}};
 }
 

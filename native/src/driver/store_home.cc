@@ -152,8 +152,10 @@ std::string StoreHome::RecordText(const Record& record) {
 }
 
 Expected<fs::FileLock> StoreHome::LockLayer(const std::string& id, fs::LockMode mode,
-                                            std::optional<std::chrono::milliseconds> wait) const {
-  auto lock = fs::FileLock::Acquire(locks_, LowerAscii(id), mode, wait.value_or(lock_wait_));
+                                            std::optional<std::chrono::milliseconds> wait,
+                                            const std::function<bool()>& keep_waiting) const {
+  auto lock =
+      fs::FileLock::Acquire(locks_, LowerAscii(id), mode, wait.value_or(lock_wait_), keep_waiting);
   if (!lock) return std::move(lock).error().Of(id);
   return lock;
 }

@@ -59,7 +59,8 @@ class StoreHome {
 
   // store §7. Exclusive: fill, mount, unmount, remove. Shared: read it, be its descendant.
   Expected<fs::FileLock> LockLayer(const std::string& id, fs::LockMode mode,
-                                   std::optional<std::chrono::milliseconds> wait = {}) const;
+                                   std::optional<std::chrono::milliseconds> wait = {},
+                                   const std::function<bool()>& keep_waiting = {}) const;
   Expected<std::vector<fs::FileLock>> LockChain(
       const ParentChain& chain) const;  // shared, child before parent
   Expected<fs::FileLock> LockMountCount(const std::string& id) const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 #include "base/expected.h"
@@ -17,9 +18,11 @@ class FileLock {
   FileLock() = default;
   // Opens or makes the file `name` in `folder` and waits up to `wait` for it (0: not at all).
   // kLayerBusy names the holder (the pid that an exclusive one wrote into the file: information
-  // only, a container's pid means nothing outside).
+  // only, a container's pid means nothing outside). `keep_waiting` is asked between two tries, at
+  // least every 50 ms; false ends the wait with kCancelled.
   static Expected<FileLock> Acquire(const Dir& folder, std::string_view name, LockMode mode,
-                                    std::chrono::milliseconds wait);
+                                    std::chrono::milliseconds wait,
+                                    const std::function<bool()>& keep_waiting = {});
   explicit operator bool() const { return static_cast<bool>(fd_); }
   void Release() { fd_.reset(); }
   // The file behind the lock, for lock files that are removed by whoever gets them.

@@ -56,7 +56,8 @@ Expected<UniqueFd> OpenLockFile(const Dir& folder, const std::string& file) {
 }  // namespace
 
 Expected<FileLock> FileLock::Acquire(const Dir& folder, std::string_view name, LockMode mode,
-                                     std::chrono::milliseconds wait) {
+                                     std::chrono::milliseconds wait,
+                                     const std::function<bool()>& keep_waiting) {
   WCLAYER_TRY(CheckPath(name));
   if (name.empty()) return Error(Errc::kUnsafePath, "a lock needs a name");
   const std::string file(name);
@@ -86,6 +87,8 @@ Expected<FileLock> FileLock::Acquire(const Dir& folder, std::string_view name, L
       error.path = file;
       return error;
     }
+    if (keep_waiting && !keep_waiting())
+      return Error(Errc::kCancelled, "cancelled while locked by " + HolderOf(fd.get()));
     std::this_thread::sleep_for(std::min<Clock::duration>(pause, deadline - now));
     pause = std::min(pause * 2, kLongestPause);
   }

@@ -1,5 +1,6 @@
 // Registration of dev.wclayer.internal.Natives and its methods; no logic.
 #include <atomic>
+#include <chrono>
 #include <memory>
 
 #include "io/file.h"
@@ -13,6 +14,7 @@ namespace wclayer::jni {
 namespace {
 
 constexpr const char* kNatives = "dev/wclayer/internal/Natives";
+constexpr std::chrono::milliseconds kWaitSlice{100};
 
 // Every object behind a handle, counted: tests compare with the count at the start.
 std::atomic<std::int64_t> live_handles{0};
@@ -273,8 +275,14 @@ jlong JNICALL OpenApply(JNIEnv* env, jclass, jlong driver, jstring id, jstring p
     WCLAYER_ASSIGN(options.parent, TextOrNull(env, parent));
     WCLAYER_ASSIGN(options.expected_diff_id, TextOf(env, diff_id));
     WCLAYER_ASSIGN(options.expected_blob_digest, TextOf(env, blob_digest));
-    WCLAYER_ASSIGN(auto apply, Of<Driver>(driver).ApplyDiff(text, options));
-    return ToHandle(std::move(apply));
+    // In slices, so that Java can look between two of them whether the call is still wanted.
+    const auto slice = std::chrono::steady_clock::now() + kWaitSlice;
+    if (!options.expected_diff_id.empty() || !options.expected_blob_digest.empty())
+      options.keep_waiting = [slice] { return std::chrono::steady_clock::now() < slice; };
+    auto apply = Of<Driver>(driver).ApplyDiff(text, options);
+    if (!apply && apply.error().code == Errc::kCancelled) return jlong{0};
+    if (!apply) return std::move(apply).error();
+    return ToHandle(*std::move(apply));
   });
 }
 

@@ -505,6 +505,12 @@ Status TarImporter::Write(Bytes bytes) {
 
 Status TarImporter::Finish() {
   WCLAYER_TRY(state_->reader.Finish());
+  const std::uint64_t size = state_->reader.offset();
+  if (size == 0) return Bad("empty: not even the two zero blocks that end a tar");
+  if (state_->reader.ends_in_extended()) {
+    return Bad("truncated at byte " + std::to_string(size) +
+               ", between an extended header and its entry");
+  }
   if (state_->suppressed != 0) {
     state_->summary.warnings.push_back("and " + std::to_string(state_->suppressed) +
                                        " more warnings");

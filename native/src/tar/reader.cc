@@ -545,5 +545,8 @@ std::uint64_t Reader::offset() const {
 std::uint64_t Reader::entries() const {
   return state_->index;
 }
+bool Reader::ends_in_extended() const {
+  return state_->pending && !state_->complete;
+}
 
 }  // namespace wclayer::tar

@@ -37,7 +37,10 @@ class Reader {
   Status Write(Bytes bytes);  // any pieces
   Status Finish();            // end of input: truncated data or headers are errors
 
-  std::uint64_t offset() const;   // bytes consumed
+  std::uint64_t offset() const;  // bytes consumed
+  // After Finish: an extended header came last, and neither its entry nor the end blocks did. That
+  // is a clean end of a tar (oracle-cases §12), yet an entry is missing.
+  bool ends_in_extended() const;
   std::uint64_t entries() const;  // logical entries seen
 
  private:

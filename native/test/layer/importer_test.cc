@@ -52,6 +52,24 @@ TEST(Importer, NamesTheEntryThatIsRefused) {
       << error.message;
 }
 
+// A clean end for a tar reader, a lost entry for a layer (C14).
+TEST(Importer, RefusesATarCutBetweenAnExtendedHeaderAndItsEntry) {
+  tar::Header header = Typed('0', "Files/a");
+  header.pax.emplace_back("MSWINDOWS.fileattr", "32");
+  const std::string whole = TarBuilder().Folder("Files").Add(header).Finish();
+  const Error error = Refusal(whole.substr(0, 512 + 1024));
+  EXPECT_EQ(error.code, Errc::kBadArchive);
+  EXPECT_NE(error.message.find("truncated at byte 1536"), std::string::npos) << error.message;
+  // With the end blocks behind it nothing was cut off: whoever wrote it left it like that.
+  Imported imported;
+  Take(imported, whole.substr(0, 512 + 1024) + std::string(1024, '\0'));
+  EXPECT_TRUE(imported.status) << Describe(imported.status);
+}
+
+TEST(Importer, RefusesNothingAtAll) {
+  EXPECT_EQ(Refusal("").code, Errc::kBadArchive);
+}
+
 TEST(Importer, SkipsUnknownTypesWithAWarning) {
   Imported imported;
   Take(imported, TarBuilder()

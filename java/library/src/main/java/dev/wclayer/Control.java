@@ -27,9 +27,14 @@ final class Control implements AutoCloseable {
         }
     }
 
+    /** Whether a call with this token, on this thread, is to end. */
+    static boolean stopped(@Nullable CancellationToken token) {
+        return Thread.currentThread().isInterrupted() || (token != null && token.isCancelled());
+    }
+
     /** Fails if the call was cancelled or its thread interrupted. */
     void check() throws OperationCancelledException {
-        if (Thread.currentThread().isInterrupted() || (token != null && token.isCancelled())) {
+        if (stopped(token)) {
             cancel.run();
             throw Failures.cancelled(operation, layer);
         }

@@ -480,10 +480,7 @@ public final class WindowsDriver implements AutoCloseable {
 
     private ApplyResult apply(String id, @Nullable String parent, ArchiveFeeder archive, ApplyOptions options)
             throws IOException {
-        checkNotCancelled("ApplyDiff", id, options.cancellation());
-        String diffId = Objects.requireNonNullElse(options.expectedDiffId(), "");
-        String blobDigest = Objects.requireNonNullElse(options.expectedBlobDigest(), "");
-        try (ApplyHandle apply = handle.openApply(named(id), parent, diffId, blobDigest);
+        try (ApplyHandle apply = openApply(named(id), parent, options);
                 Control control =
                         new Control("ApplyDiff", id, options.progress(), options.cancellation(), apply::cancel)) {
             if (!apply.alreadyThere()) {
@@ -500,6 +497,21 @@ public final class WindowsDriver implements AutoCloseable {
                     result.tarBytes(),
                     result.alreadyThere(),
                     result.warnings());
+        }
+    }
+
+    /** Waits as long as another call unpacks what this one expects, unless it is called off. */
+    private ApplyHandle openApply(String id, @Nullable String parent, ApplyOptions options) throws LayerException {
+        String diffId = Objects.requireNonNullElse(options.expectedDiffId(), "");
+        String blobDigest = Objects.requireNonNullElse(options.expectedBlobDigest(), "");
+        for (; ; ) {
+            if (Control.stopped(options.cancellation())) {
+                throw Failures.cancelled("ApplyDiff", id);
+            }
+            Optional<ApplyHandle> apply = handle.openApply(id, parent, diffId, blobDigest);
+            if (apply.isPresent()) {
+                return apply.get();
+            }
         }
     }
 

@@ -55,7 +55,7 @@ abstract class BadInputContract extends DriverTestCase {
         fails(LayerNotFoundException.class, () -> driver.entries("missing", ""));
         fails(LayerNotFoundException.class, () -> driver.stat("missing", "Files"));
         fails(LayerNotFoundException.class, () -> driver.openStream("missing", "Files", ""));
-        failsAnyhow(LayerNotFoundException.class, () -> driver.verify("missing"));
+        fails(LayerNotFoundException.class, () -> driver.verify("missing"));
         fails(LayerNotFoundException.class, () -> driver.lint("missing"));
         assertThat(driver.exists("missing")).isFalse();
     }
@@ -89,7 +89,7 @@ abstract class BadInputContract extends DriverTestCase {
         fails(InvalidLayerArgumentException.class, () -> driver.applyDiff(id, "", stream(BASE)));
         fails(InvalidLayerArgumentException.class, () -> driver.get(id));
         fails(InvalidLayerArgumentException.class, () -> driver.remove(id));
-        failsAnyhow(InvalidLayerArgumentException.class, () -> driver.getMetadata(id));
+        fails(InvalidLayerArgumentException.class, () -> driver.getMetadata(id));
         assertThat(driver.exists(id)).isFalse();
     }
 
@@ -137,7 +137,7 @@ abstract class BadInputContract extends DriverTestCase {
 
     @Test
     void truncatedTars() throws IOException {
-        for (int length : new int[] {1, 511, 512, 513, 1025, 2500, 3000, 6000}) {
+        for (int length : new int[] {0, 1, 511, 512, 513, 1024, 1025, 2500, 3000, 6000}) {
             fails(BadArchiveException.class, () -> driver.applyDiff("new", "", stream(Arrays.copyOf(BASE, length))));
         }
         fails(BadArchiveException.class, () -> driver.applyDiff("stub", "base", stream(Arrays.copyOf(BASE, 2500))));

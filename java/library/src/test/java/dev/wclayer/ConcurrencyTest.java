@@ -5,14 +5,19 @@ import static dev.wclayer.LayerTars.sha256;
 import static dev.wclayer.LayerTars.stream;
 import static dev.wclayer.LayerTars.tar;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.SequenceInputStream;
 import java.nio.file.Files;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
@@ -121,6 +126,63 @@ class ConcurrencyTest extends DriverTestCase {
         });
         assertThat(unpacked).hasValue(1);
         assertThat(read(driver.diff("base", ""))).isEqualTo(BASE);
+    }
+
+    /** Who waits for another's unpack can be called off, by its token and by an interrupt, and the other goes on. */
+    @Test
+    void aWaitForAnUnpackEndsWhenItIsCancelled() throws Exception {
+        WindowsDriver driver = open();
+        ApplyOptions expected = ApplyOptions.DEFAULT.withExpectedDiffId(sha256(BASE));
+        CountDownLatch begun = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        InputStream slow = new SequenceInputStream(
+                stream(Arrays.copyOf(BASE, 4096)),
+                new LatchedStream(begun, goOn, stream(Arrays.copyOfRange(BASE, 4096, BASE.length))));
+        ExecutorService pool = Executors.newFixedThreadPool(3);
+        try {
+            Future<ApplyResult> first = pool.submit(() -> driver.applyDiff("base", "", slow, expected));
+            begun.await();
+            CancellationToken token = new CancellationToken();
+            Future<ApplyResult> waiting =
+                    pool.submit(() -> driver.applyDiff("base", "", stream(BASE), expected.withCancellation(token)));
+            CompletableFuture<Thread> thread = new CompletableFuture<>();
+            Future<ApplyResult> interrupted = pool.submit(() -> {
+                thread.complete(Thread.currentThread());
+                return driver.applyDiff("base", "", stream(BASE), expected);
+            });
+            token.cancel();
+            assertThatThrownBy(waiting::get).hasCauseInstanceOf(OperationCancelledException.class);
+            thread.get().interrupt();
+            assertThatThrownBy(interrupted::get).hasCauseInstanceOf(OperationCancelledException.class);
+            goOn.countDown();
+            assertThat(first.get().diffId()).isEqualTo(sha256(BASE));
+        } finally {
+            goOn.countDown();
+            pool.shutdownNow();
+        }
+    }
+
+    /** Says when it is first read, and holds what follows back until it is let go on. */
+    private static final class LatchedStream extends FilterInputStream {
+        private final CountDownLatch begun;
+        private final CountDownLatch goOn;
+
+        LatchedStream(CountDownLatch begun, CountDownLatch goOn, InputStream rest) {
+            super(rest);
+            this.begun = begun;
+            this.goOn = goOn;
+        }
+
+        @Override
+        public int read(byte[] buffer, int from, int length) throws IOException {
+            begun.countDown();
+            try {
+                goOn.await();
+            } catch (InterruptedException stop) {
+                throw new IOException(stop);
+            }
+            return super.read(buffer, from, length);
+        }
     }
 
     @Test

@@ -3,6 +3,7 @@ package dev.wclayer.internal;
 import dev.wclayer.LayerException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -134,11 +135,16 @@ public final class DriverHandle implements AutoCloseable {
         return handle.call(driver -> new SourceHandle(handle, Natives.openFile(driver, id, path, stream)));
     }
 
-    /** Opens an ApplyDiff; "" means that any digest will do. */
-    public ApplyHandle openApply(String id, @Nullable String parent, String diffId, String blobDigest)
+    /**
+     * Opens an ApplyDiff; "" means that any digest will do. Empty if another call has been unpacking the same layer
+     * for a while (some 100 ms): ask again.
+     */
+    public Optional<ApplyHandle> openApply(String id, @Nullable String parent, String diffId, String blobDigest)
             throws LayerException {
-        return handle.call(
-                driver -> new ApplyHandle(handle, Natives.openApply(driver, id, parent, diffId, blobDigest)));
+        return handle.call(driver -> {
+            long apply = Natives.openApply(driver, id, parent, diffId, blobDigest);
+            return apply == 0 ? Optional.empty() : Optional.of(new ApplyHandle(handle, apply));
+        });
     }
 
     @Override

@@ -74,6 +74,7 @@ final class Natives {
 
     static native void freeSource(long source);
 
+    /** Returns 0 if another call has been unpacking the same layer for a while: ask again. */
     static native long openApply(
             long driver, String id, @Nullable String parent, String expectedDiffId, String expectedBlobDigest)
             throws LayerException;
