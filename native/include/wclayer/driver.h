@@ -143,6 +143,7 @@ struct DiffOptions {
   int level = 0;         // 0: the profile's default
   int threads = 0;       // compression workers; 0: one per CPU, at most 4
   bool rebuild = false;  // write from metadata although a skeleton is kept
+  bool digests = true;   // false: Result has none, and no time is spent on them
 };
 
 struct ApplyOptions {

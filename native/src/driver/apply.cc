@@ -19,15 +19,19 @@ constexpr std::size_t kHeadBytes = 64u << 10;  // what RecogniseTar looks at
 // Callers that give a digest share one unpack and wait for it however long it takes (S5).
 constexpr std::chrono::milliseconds kShareWait = std::chrono::hours(2);
 
-// Runs the next stage here until it is worth a thread.
+// Runs the next stage here until it is worth a thread; then the watcher has one too.
 class AdaptiveSink final : public io::ByteSink {
  public:
-  explicit AdaptiveSink(io::ByteSink& next) : next_(&next) {}
+  explicit AdaptiveSink(io::ByteSink& next, io::Watcher watcher = {})
+      : next_(&next), watcher_(std::move(watcher)) {}
   wclayer::Status Write(Bytes bytes) override {
     if (threaded_ == nullptr) {
       seen_ += bytes.size();
-      if (seen_ < kThreadThreshold) return next_->Write(bytes);
-      threaded_ = std::make_unique<io::ThreadedSink>(*next_);
+      if (seen_ < kThreadThreshold) {
+        if (watcher_) watcher_(bytes);
+        return next_->Write(bytes);
+      }
+      threaded_ = std::make_unique<io::ThreadedSink>(*next_, io::StageOptions(), watcher_);
     }
     return threaded_->Write(bytes);
   }
@@ -38,6 +42,7 @@ class AdaptiveSink final : public io::ByteSink {
 
  private:
   io::ByteSink* next_;
+  io::Watcher watcher_;
   std::uint64_t seen_ = 0;
   std::unique_ptr<io::ThreadedSink> threaded_;
 };
@@ -213,21 +218,17 @@ class HomeTarget final : public TarTarget {
   std::unique_ptr<layer::FolderUntar> untar_;
 };
 
-// The digest of the plain tar.
-class DiffDigest final : public io::ByteSink {
+// The digest of the plain tar, looking at it on its way.
+class TarDigest {
  public:
-  explicit DiffDigest(io::ByteSink& next) : next_(&next) {}
-  wclayer::Status Write(Bytes bytes) override {
+  void Look(Bytes bytes) {
     sha_.Update(bytes);
     bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
-    return next_->Write(bytes);
   }
-  wclayer::Status Finish() override { return next_->Finish(); }
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   std::string Digest() { return sha_.FinishText(); }
 
  private:
-  io::ByteSink* next_;
   io::Sha256 sha_;
   std::atomic<std::uint64_t> bytes_{0};
 };
@@ -243,16 +244,13 @@ bool Matches(const Record& record, const ApplyOptions& options, const ParentChai
 
 }  // namespace
 
-// One ApplyDiff under way. Stages, in order: blob digest | inflate || diffID || parse and write,
-// where || is a thread's border once the tar is large.
+// One ApplyDiff under way. Stages, in order: blob digest, inflate | diffID | parse and write, where
+// each | is a thread's border once the tar is large.
 class LayerFill final : public ApplyStream {
  public:
   static Expected<std::unique_ptr<ApplyStream>> Open(Core& core, const std::string& id,
                                                      const ApplyOptions& options);
-  ~LayerFill() override {
-    to_digest_.Abandon();
-    to_target_.Abandon();
-  }
+  ~LayerFill() override { to_target_.Abandon(); }
 
   wclayer::Status Write(Bytes bytes) override {
     if (already_) return {};
@@ -286,10 +284,8 @@ class LayerFill final : public ApplyStream {
         id_(std::move(id)),
         options_(std::move(options)),
         target_([this](layer::TarKind kind) { return Choose(kind); }),
-        to_target_(target_),
-        tar_digest_(to_target_),
-        to_digest_(tar_digest_),
-        inflate_(to_digest_, {.max_zstd_window_log = core.options().max_zstd_window_log}) {}
+        to_target_(target_, [this](Bytes bytes) { tar_digest_.Look(bytes); }),
+        inflate_(to_target_, {.max_zstd_window_log = core.options().max_zstd_window_log}) {}
 
   Expected<std::unique_ptr<TarTarget>> Choose(layer::TarKind kind) {
     if (core_->options().flavour == Flavour::kDiff) return HomeTarget::Open(core_->home().path());
@@ -352,9 +348,8 @@ class LayerFill final : public ApplyStream {
   std::uint64_t blob_bytes_ = 0;
   bool plain_ = false;
   RecognisingSink target_;
+  TarDigest tar_digest_;
   AdaptiveSink to_target_;
-  DiffDigest tar_digest_;
-  AdaptiveSink to_digest_;
   io::Decompressor inflate_;
 };
 

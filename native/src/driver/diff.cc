@@ -1,8 +1,10 @@
 // Diff and DiffPath: a layer held open, turned into a tar, digested and compressed on the way out.
+#include <algorithm>
+#include <thread>
+
 #include "driver/core.h"
 #include "driver/ids.h"
-#include "io/compression.h"
-#include "io/digest.h"
+#include "io/pull.h"
 #include "layer/exporter.h"
 #include "layer/skeleton.h"
 #include "layer/transport.h"
@@ -10,8 +12,7 @@
 namespace wclayer {
 namespace {
 
-constexpr std::size_t kSlabBytes = 1u << 20;
-constexpr std::size_t kLeastFill = 64u << 10;  // what TarExporter and SkeletonReplay need to fill
+constexpr unsigned kMostThreads = 4;  // a compressor takes no more
 
 // Where the plain tar comes from.
 class TarSource {
@@ -73,108 +74,48 @@ class TransportTar final : public TarSource {
   std::unique_ptr<layer::FolderTar> tar_;
 };
 
-// Keeps what a compressor hands on until it is asked for.
-class Queue final : public io::ByteSink {
- public:
-  wclayer::Status Write(Bytes bytes) override {
-    Append(bytes_, bytes);
-    return {};
-  }
-  wclayer::Status Finish() override { return {}; }
-  bool empty() const { return at_ == bytes_.size(); }
-  std::size_t Take(MutableBytes buffer) {
-    const std::size_t count = std::min(buffer.size(), bytes_.size() - at_);
-    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at_), count, buffer.begin());
-    at_ += count;
-    if (empty()) {
-      bytes_.clear();
-      at_ = 0;
-    }
-    return count;
-  }
-
- private:
-  Buffer bytes_;
-  std::size_t at_ = 0;
-};
+int OneForEachCpu() {
+  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, kMostThreads));
+}
 
 class DiffSource final : public ByteSource {
  public:
   DiffSource(std::string id, std::unique_ptr<LayerRead> read, std::unique_ptr<TarSource> tar,
-             io::CompressOptions compression)
-      : id_(std::move(id)), read_(std::move(read)), tar_(std::move(tar)), blob_digest_(&queue_) {
-    if (compression.kind != io::Compression::kNone)
-      compressor_ = io::MakeCompressor(blob_digest_, compression);
-  }
+             const io::PullOptions& options)
+      : id_(std::move(id)),
+        read_(std::move(read)),
+        tar_(std::move(tar)),
+        stream_(std::make_unique<io::PullStream>(
+            [this](MutableBytes buffer) { return FillTar(buffer); }, options)) {}
+  ~DiffSource() override { stream_.reset(); }  // its threads use the rest
 
   Expected<std::size_t> Read(MutableBytes buffer) override {
-    if (buffer.empty()) return std::size_t{0};
-    if (failed_) return *failed_;
-    auto count = compressor_ == nullptr ? ReadPlain(buffer) : ReadCompressed(buffer);
-    if (!count) failed_ = std::move(count.error()).In("Diff").Of(id_);
-    if (failed_) return *failed_;
+    if (ended_ || buffer.empty()) return std::size_t{0};
+    auto count = stream_->Read(buffer);
+    if (!count) return std::move(count).error().In("Diff").Of(id_);
+    if (*count == 0) End();
     return count;
   }
 
   StreamResult Result() const override { return result_; }
   Progress progress() const override {
-    return {tar_bytes_.load(std::memory_order_relaxed), entries_.load(std::memory_order_relaxed)};
+    return {stream_->plain_bytes(), entries_.load(std::memory_order_relaxed)};
   }
 
  private:
   Expected<std::size_t> FillTar(MutableBytes buffer) {
     if (cancelled()) return Error(Errc::kCancelled, "cancelled by the caller");
-    WCLAYER_ASSIGN(const std::size_t count, tar_->Fill(buffer));
-    tar_digest_.Update(buffer.first(count));
-    tar_bytes_.fetch_add(count, std::memory_order_relaxed);
+    auto count = tar_->Fill(buffer);
     entries_.store(tar_->entries(), std::memory_order_relaxed);
     return count;
   }
 
-  Expected<std::size_t> ReadPlain(MutableBytes buffer) {
-    if (ended_) return std::size_t{0};
-    if (!queue_.empty()) return queue_.Take(buffer);
-    if (buffer.size() >= kLeastFill) {
-      WCLAYER_ASSIGN(const std::size_t count, FillTar(buffer));
-      if (count == 0) End();
-      return count;
-    }
-    // A small buffer: through a slab.
-    slab_.resize(kLeastFill);
-    WCLAYER_ASSIGN(const std::size_t count, FillTar(slab_));
-    if (count == 0) {
-      End();
-      return count;
-    }
-    WCLAYER_TRY(queue_.Write(Bytes(slab_).first(count)));
-    return queue_.Take(buffer);
-  }
-
-  Expected<std::size_t> ReadCompressed(MutableBytes buffer) {
-    slab_.resize(kSlabBytes);
-    while (queue_.empty() && !ended_) {
-      WCLAYER_ASSIGN(const std::size_t count, FillTar(slab_));
-      if (count == 0) {
-        WCLAYER_TRY(compressor_->Finish());
-        End();
-      } else {
-        WCLAYER_TRY(compressor_->Write(Bytes(slab_).first(count)));
-      }
-    }
-    return queue_.Take(buffer);
-  }
-
   void End() {
     ended_ = true;
-    result_.diff_id = tar_digest_.FinishText();
-    result_.tar_bytes = tar_bytes_.load(std::memory_order_relaxed);
-    if (compressor_ == nullptr) {
-      result_.blob_digest = result_.diff_id;
-      result_.blob_bytes = result_.tar_bytes;
-    } else {
-      result_.blob_digest = blob_digest_.Digest();
-      result_.blob_bytes = blob_digest_.bytes();
-    }
+    result_.diff_id = stream_->plain_digest();
+    result_.tar_bytes = stream_->plain_bytes();
+    result_.blob_digest = stream_->packed_digest();
+    result_.blob_bytes = stream_->packed_bytes();
     tar_.reset();
     read_.reset();  // the layer is as before from here on
   }
@@ -182,15 +123,9 @@ class DiffSource final : public ByteSource {
   std::string id_;
   std::unique_ptr<LayerRead> read_;
   std::unique_ptr<TarSource> tar_;
-  Queue queue_;
-  io::DigestSink blob_digest_;
-  std::unique_ptr<io::ByteSink> compressor_;
-  io::Sha256 tar_digest_;
-  Buffer slab_;
+  std::unique_ptr<io::PullStream> stream_;
   StreamResult result_;
-  std::optional<Error> failed_;
   bool ended_ = false;
-  std::atomic<std::uint64_t> tar_bytes_{0};
   std::atomic<std::uint64_t> entries_{0};
 };
 
@@ -296,12 +231,13 @@ Expected<std::unique_ptr<ByteSource>> Core::Diff(const std::string& id,
       tar = std::make_unique<RebuiltTar>(*std::move(source));
     }
   }
-  io::CompressOptions compression;
-  compression.kind = static_cast<io::Compression>(options.compression);
-  compression.level = options.level;
-  compression.threads = options.threads == 0 ? 2 : options.threads;
+  io::PullOptions pull;
+  pull.digest = options.digests;
+  pull.compression.kind = static_cast<io::Compression>(options.compression);
+  pull.compression.level = options.level;
+  pull.compression.threads = options.threads == 0 ? OneForEachCpu() : options.threads;
   return std::unique_ptr<ByteSource>(
-      std::make_unique<DiffSource>(id, *std::move(read), std::move(tar), compression));
+      std::make_unique<DiffSource>(id, *std::move(read), std::move(tar), pull));
 }
 
 wclayer::Status Core::DiffPathTo(const std::string& id, const std::string& folder) {

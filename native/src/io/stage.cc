@@ -1,133 +1,79 @@
 #include "io/stage.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <condition_variable>
-#include <mutex>
-#include <optional>
-#include <system_error>
-#include <thread>
-#include <vector>
 
-#include "io/thread_error.h"
+#include "io/stage_thread.h"
 
 namespace wclayer::io {
 
 struct ThreadedSink::State {
-  struct Slab {
-    Buffer bytes;
-    std::size_t used = 0;
-  };
-
-  State(ByteSink& sink, StageOptions given)
+  State(ByteSink& sink, StageOptions options, Watcher watch)
       : next(&sink),
-        slab_bytes(std::max<std::size_t>(given.slab_bytes, 1)),
-        ring(std::max<std::size_t>(given.slabs, 1)) {}
+        watcher(std::move(watch)),
+        last(watcher ? 2 : 1),
+        ring(options.slabs, options.slab_bytes, last + 1) {}
 
-  // Slab n of the stream is in ring[n % size]; drained ≤ filled ≤ drained + size. The writer owns
-  // slab `filled` while that place is free, the stage's thread the slabs from `drained` on.
-  Slab& SlabOf(std::uint64_t number) { return ring[number % ring.size()]; }
+  ~State() { ring.Abandon(); }
 
-  // ---- the stage's own thread ----
-
-  void Run() {
-    Status result = Guarded([this] { return Drain(); });
-    const std::lock_guard lock(mutex);
-    if (!result) failure = std::move(result).error();
-    done = true;
-    changed.notify_all();
+  Status Start() {
+    if (const auto failed = ring.failure()) return *failed;
+    started = true;
+    Status status = StartThreads();
+    if (!status) ring.Fail(0, status.error());
+    return status;
   }
 
-  Status Drain() {
-    for (;;) {
-      {
-        std::unique_lock lock(mutex);
-        changed.wait(lock, [&] { return abandoned || ended || drained != filled; });
-        if (abandoned) return {};
-        if (drained == filled) break;
-      }
-      Slab& slab = SlabOf(drained);
-      WCLAYER_TRY(next->Write(Bytes(slab.bytes).first(slab.used)));
-      slab.used = 0;
-      const std::lock_guard lock(mutex);
-      ++drained;
-      changed.notify_all();
+  Status StartThreads() {
+    if (watcher) {
+      WCLAYER_TRY(watching.Start(ring, 1, [this] {
+        const auto watch = [this](Bytes bytes) -> Status {
+          watcher(bytes);
+          return {};
+        };
+        return ForEachSlab(ring, 1, watch, [] { return Status(); });
+      }));
     }
-    return next->Finish();
-  }
-
-  // ---- the writer's thread ----
-
-  Status StartThread() {
-    try {
-      thread = std::thread([this] { Run(); });
-    } catch (const std::system_error& failed) {
-      return SystemError(failed.code().value(), "pthread_create", "");
-    }
-    return {};
-  }
-
-  // Waits until there is a slab to write into, unless the stage has failed.
-  Status WaitForSlab() {
-    if (!thread.joinable()) WCLAYER_TRY(StartThread());
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return done || filled - drained < ring.size(); });
-    if (failure) return *failure;
-    if (done) return Error(Errc::kInternal, "bytes written to a stage that has finished");
-    return {};
-  }
-
-  void HandOver() {
-    in_hand = false;
-    const std::lock_guard lock(mutex);
-    ++filled;
-    changed.notify_all();
+    return writing.Start(ring, last, [this] {
+      return ForEachSlab(
+          ring, last, [this](Bytes bytes) { return next->Write(bytes); },
+          [this] { return next->Finish(); });
+    });
   }
 
   ByteSink* next;
-  std::size_t slab_bytes;
-  std::vector<Slab> ring;
-  bool in_hand = false;  // the writer's: slab `filled` is being written into
-  std::thread thread;
-
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::uint64_t filled = 0;   // changed by the writer alone
-  std::uint64_t drained = 0;  // changed by the stage's thread alone
-  std::optional<Error> failure;
-  bool ended = false;
-  bool abandoned = false;
-  bool done = false;
+  Watcher watcher;
+  const std::size_t last;  // the stage that writes
+  SlabRing ring;
+  SlabRing::Slab* slab = nullptr;  // in hand
+  bool started = false;
+  bool finished = false;
+  StageThread watching;
+  StageThread writing;
 };
 
-ThreadedSink::ThreadedSink(ByteSink& next, StageOptions options)
-    : state_(std::make_unique<State>(next, options)) {}
+ThreadedSink::ThreadedSink(ByteSink& next, StageOptions options, Watcher watcher)
+    : state_(std::make_unique<State>(next, options, std::move(watcher))) {}
 
-ThreadedSink::~ThreadedSink() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->abandoned = true;
-    state_->changed.notify_all();
-  }
-  if (state_->thread.joinable()) state_->thread.join();
-}
+ThreadedSink::~ThreadedSink() = default;
 
 Expected<MutableBytes> ThreadedSink::Reserve() {
   State& state = *state_;
-  if (!state.in_hand) WCLAYER_TRY(state.WaitForSlab());
-  state.in_hand = true;
-  State::Slab& slab = state.SlabOf(state.filled);
-  if (slab.bytes.empty()) slab.bytes.resize(state.slab_bytes);
-  return MutableBytes(slab.bytes).subspan(slab.used);
+  if (state.finished) return Error(Errc::kInternal, "bytes written to a stage that has finished");
+  if (!state.started) WCLAYER_TRY(state.Start());
+  if (state.slab == nullptr) {
+    WCLAYER_ASSIGN(state.slab, state.ring.Next(0));
+  }
+  return MutableBytes(state.slab->bytes).subspan(state.slab->used);
 }
 
 Status ThreadedSink::Commit(std::size_t bytes) {
   State& state = *state_;
-  State::Slab& slab = state.SlabOf(state.filled);
-  if (!state.in_hand || bytes > slab.bytes.size() - slab.used)
+  if (state.slab == nullptr || bytes > state.slab->bytes.size() - state.slab->used)
     return Error(Errc::kInternal, "more bytes committed than were reserved");
-  slab.used += bytes;
-  if (slab.used == slab.bytes.size()) state.HandOver();
+  state.slab->used += bytes;
+  if (state.slab->used != state.slab->bytes.size()) return {};
+  state.slab = nullptr;
+  state.ring.Pass(0);
   return {};
 }
 
@@ -144,14 +90,16 @@ Status ThreadedSink::Write(Bytes bytes) {
 
 Status ThreadedSink::Finish() {
   State& state = *state_;
-  if (!state.thread.joinable()) return state.next->Finish();  // nothing was written
-  if (state.in_hand && state.SlabOf(state.filled).used != 0) state.HandOver();
-  state.in_hand = false;
-  std::unique_lock lock(state.mutex);
-  state.ended = true;
-  state.changed.notify_all();
-  state.changed.wait(lock, [&] { return state.done; });
-  if (state.failure) return *state.failure;
+  if (!state.started) return state.next->Finish();  // nothing was written
+  if (!state.finished) {
+    state.finished = true;
+    if (state.slab != nullptr && state.slab->used != 0) state.ring.Pass(0);
+    state.slab = nullptr;
+    state.ring.End();
+    state.watching.Join();
+    state.writing.Join();
+  }
+  if (const auto failure = state.ring.failure()) return *failure;
   return {};
 }
 

@@ -2,7 +2,9 @@
 // bounded ring, to the next stage, which runs on that thread.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "io/sink.h"
 
@@ -13,13 +15,18 @@ struct StageOptions {
   std::size_t slabs = 4;  // memory: slab_bytes × slabs; the writer waits when all are full
 };
 
+// Looks at bytes on their way, as a digest does.
+using Watcher = std::function<void(Bytes)>;
+
 // Write copies into the slab in hand; a failure of the next stage is returned by a later Write and
 // by Finish (whatever the stage threw is such a failure too). Bytes reach the next stage when a
 // slab is full, or by Finish. Finish waits until the next stage has finished. Destroyed without
 // Finish: the next stage is abandoned (its Finish is never called) and the thread joined.
+//
+// A watcher sees every byte before the next stage does, in the same slab and a thread of its own.
 class ThreadedSink final : public ByteSink {
  public:
-  explicit ThreadedSink(ByteSink& next, StageOptions options = {});
+  explicit ThreadedSink(ByteSink& next, StageOptions options = {}, Watcher watcher = {});
   ~ThreadedSink() override;
   Status Write(Bytes bytes) override;
   Status Finish() override;

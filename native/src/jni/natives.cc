@@ -189,7 +189,8 @@ jint JNICALL ReadRecords(JNIEnv* env, jclass, jlong cursor, jobject buffer, jint
 // -------------------------------------------------------
 
 jlong JNICALL OpenDiff(JNIEnv* env, jclass, jlong driver, jstring id, jstring parent, jint format,
-                       jint compression, jint level, jint threads, jboolean rebuild) {
+                       jint compression, jint level, jint threads, jboolean rebuild,
+                       jboolean digests) {
   return Boundary<jlong>(env, [&]() -> Expected<jlong> {
     WCLAYER_ASSIGN(const std::string text, TextOf(env, id));
     DiffOptions options;
@@ -199,6 +200,7 @@ jlong JNICALL OpenDiff(JNIEnv* env, jclass, jlong driver, jstring id, jstring pa
     options.level = level;
     options.threads = threads;
     options.rebuild = rebuild == JNI_TRUE;
+    options.digests = digests == JNI_TRUE;
     WCLAYER_ASSIGN(auto source, Of<Driver>(driver).Diff(text, options));
     return ToHandle(std::move(source));
   });
@@ -407,7 +409,7 @@ const JNINativeMethod kMethods[] = {
     Method("query", "(JI" STRING STRING ")J", StartQuery),
     Method("readRecords", "(J" BUFFER "II)I", ReadRecords),
     Method("freeCursor", "(J)V", Free<RecordCursor>),
-    Method("openDiff", "(J" STRING STRING "IIIIZ)J", OpenDiff),
+    Method("openDiff", "(J" STRING STRING "IIIIZZ)J", OpenDiff),
     Method("openFile", "(J" STRING STRING STRING ")J", OpenFile),
     Method("readSource", "(J" BUFFER "II)I", ReadSource),
     Method("pumpSource", "(JJJ)J", PumpSource),

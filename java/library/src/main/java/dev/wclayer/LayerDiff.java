@@ -39,7 +39,7 @@ public final class LayerDiff extends NativeStream {
     /**
      * The digest of the uncompressed tar.
      *
-     * @return {@code sha256:} and 64 hex digits
+     * @return {@code sha256:} and 64 hex digits; "" if it was not asked for ({@link DiffOptions#withDigests})
      * @throws IllegalStateException if the end has not been read
      */
     public String diffId() {
@@ -49,7 +49,7 @@ public final class LayerDiff extends NativeStream {
     /**
      * The digest of the bytes as read: of the compressed tar, if it is compressed.
      *
-     * @return {@code sha256:} and 64 hex digits
+     * @return {@code sha256:} and 64 hex digits; "" if it was not asked for
      * @throws IllegalStateException if the end has not been read
      */
     public String blobDigest() {

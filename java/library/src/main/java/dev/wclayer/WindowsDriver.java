@@ -353,7 +353,8 @@ public final class WindowsDriver implements AutoCloseable {
                 options.compression().number,
                 options.level(),
                 options.threads(),
-                options.rebuild());
+                options.rebuild(),
+                options.digests());
         Control control = new Control("Diff", id, options.progress(), options.cancellation(), source::cancel);
         return new LayerDiff(id, source, handle.buffers(), control);
     }

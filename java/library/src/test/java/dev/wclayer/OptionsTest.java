@@ -81,10 +81,11 @@ class OptionsTest {
                 .withCompression(Compression.ZSTD, 7)
                 .withThreads(3)
                 .withRebuild(true)
+                .withDigests(false)
                 .withProgress(listener)
                 .withCancellation(token);
         assertThat(diff)
-                .isEqualTo(new DiffOptions(ArchiveFormat.TRANSPORT, Compression.ZSTD, 7, 3, true, listener, token));
+                .isEqualTo(new DiffOptions(ArchiveFormat.TRANSPORT, Compression.ZSTD, 7, 3, true, false, listener, token));
         ApplyOptions apply = ApplyOptions.DEFAULT
                 .withExpectedDiffId("sha256:a")
                 .withExpectedBlobDigest("sha256:b")

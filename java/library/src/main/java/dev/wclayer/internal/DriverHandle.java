@@ -124,10 +124,17 @@ public final class DriverHandle implements AutoCloseable {
 
     /** Opens a Diff. */
     public SourceHandle openDiff(
-            String id, @Nullable String parent, int format, int compression, int level, int threads, boolean rebuild)
+            String id,
+            @Nullable String parent,
+            int format,
+            int compression,
+            int level,
+            int threads,
+            boolean rebuild,
+            boolean digests)
             throws LayerException {
         return handle.call(driver -> new SourceHandle(
-                handle, Natives.openDiff(driver, id, parent, format, compression, level, threads, rebuild)));
+                handle, Natives.openDiff(driver, id, parent, format, compression, level, threads, rebuild, digests)));
     }
 
     /** Opens one stream of one file; "" is its main data. */

@@ -53,7 +53,8 @@ final class Natives {
             int compression,
             int level,
             int threads,
-            boolean rebuild)
+            boolean rebuild,
+            boolean digests)
             throws LayerException;
 
     static native long openFile(long driver, String id, String path, String stream) throws LayerException;

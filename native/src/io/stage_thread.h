@@ -1,0 +1,53 @@
+// The thread of one stage of a SlabRing.
+#pragma once
+
+#include <cerrno>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "io/ring.h"
+#include "io/thread_error.h"
+
+namespace wclayer::io {
+
+// Joins when destroyed: give the ring a reason to end first (End, Fail, Abandon).
+class StageThread {
+ public:
+  StageThread() = default;
+  ~StageThread() { Join(); }
+  StageThread(const StageThread&) = delete;
+  StageThread& operator=(const StageThread&) = delete;
+
+  // Runs `body`, which gives a Status; its failure, or what it throws, becomes the stage's.
+  template <class Body>
+  Status Start(SlabRing& ring, std::size_t stage, Body body) {
+    try {
+      thread_ = std::thread([&ring, stage, body = std::move(body)]() mutable {
+        if (Status result = Guarded(body); !result) ring.Fail(stage, std::move(result).error());
+      });
+    } catch (const std::system_error& failed) {
+      return SystemError(failed.code().value(), "pthread_create", "");
+    }
+    return {};
+  }
+  void Join() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  std::thread thread_;
+};
+
+// Calls `use` for every slab that comes to `stage`, then `end`.
+template <class Use, class End>
+Status ForEachSlab(SlabRing& ring, std::size_t stage, Use&& use, End&& end) {
+  for (;;) {
+    WCLAYER_ASSIGN(SlabRing::Slab * slab, ring.Next(stage));
+    if (slab == nullptr) return end();
+    WCLAYER_TRY(use(Bytes(slab->bytes).first(slab->used)));
+    ring.Pass(stage);
+  }
+}
+
+}  // namespace wclayer::io
