@@ -6,9 +6,13 @@
 #include "portable/hive.h"
 #include "portable/metadata.h"
 #include "portable/names.h"
+#include "portable/read_ahead.h"
 
 namespace wclayer::portable {
 namespace {
+
+constexpr std::size_t kEntriesAhead = 64;
+constexpr std::uint32_t kOpenedBeforeAhead = 16;  // a few files are not worth a thread
 
 class OwnContent final : public Content {
  public:
@@ -24,7 +28,7 @@ class OwnContent final : public Content {
     return {};
   }
 
-  Expected<bool> Next(Entry& entry) override { return Named(NextEntry(entry)); }
+  Expected<bool> Next(Entry& entry) override { return Named(NextInOrder(entry)); }
   Expected<ChangeKind> Compare() override { return Named(CompareCurrent()); }
 
   Status ResolveLink(Entry& entry) override {
@@ -32,15 +36,11 @@ class OwnContent final : public Content {
     return {};
   }
 
+  // Whoever reads file after file will read the next ones too.
   Expected<int> OpenData() override {
-    const auto folder = ParentOf(current_.disk_path);
-    if (!folder_ || folder != folder_path_) {
-      WCLAYER_ASSIGN(folder_, own_.dir.OpenDir(folder));
-      folder_path_ = folder;
-    }
-    auto file = folder_.OpenFile(NameOf(current_.disk_path));
-    if (!file) return std::move(file).error().At(current_.path).Of(own_.id);
-    return file->release();
+    if (IsReadAhead(current_)) ++opened_;
+    was_read_ = true;
+    return OpenCurrent();
   }
 
   Expected<std::size_t> ReadStream(const StreamRecord& stream, std::uint64_t offset,
@@ -48,7 +48,19 @@ class OwnContent final : public Content {
     return ReadLayerStream(own_, stream, offset, buffer);
   }
 
+  bool HasAhead() const override { return ahead_left_ != 0; }
+
+  Expected<std::size_t> ReadAhead(MutableBytes buffer) override {
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(ahead_left_, buffer.size()));
+    was_read_ = true;
+    auto count = ahead_->Read(buffer.first(most));
+    if (!count) return std::move(count).error().Of(own_.id);
+    ahead_left_ -= *count;
+    return count;
+  }
+
   Expected<bool> SeekPath(const std::string& path, Entry& entry) override {
+    StopAhead();
     if (!own_.metadata) return false;
     WCLAYER_ASSIGN(const auto ordinal, own_.metadata->FindPath(path));
     if (ordinal == kNoOrdinal) return false;
@@ -57,7 +69,9 @@ class OwnContent final : public Content {
     opaque_end_ = 0;
     WCLAYER_ASSIGN(const Node node, own_.metadata->ReadNode(ordinal));
     if (node.kind == Kind::kTombstone) return false;
-    return NextEntry(entry);
+    WCLAYER_ASSIGN(const bool there, NextEntry(entry));
+    current_ = entry;
+    return there;
   }
 
   // Unlike by path, the entry is what was imported: the holder of a file's data has it, whichever
@@ -70,8 +84,8 @@ class OwnContent final : public Content {
     queue_.clear();
     opaque_end_ = 0;
     place_ = place + 1;
-    WCLAYER_TRY(own_.metadata->Read(number, entry));
-    current_ = entry;
+    WCLAYER_TRY(Named(GoTo(number)));
+    entry = current_;
     return true;
   }
 
@@ -89,13 +103,120 @@ class OwnContent final : public Content {
     return parents_.get();
   }
 
+  // ---- reading ahead
+  //
+  // In the order of the export (Next) or of the import (SeekOrdinal, as a replay goes): entries are
+  // decoded some way ahead, and the files among them are given to the reading thread.
+
+  static bool IsReadAhead(const Entry& entry) {
+    return entry.kind == Kind::kFile && entry.has_data_stream && !entry.sparse && entry.size != 0;
+  }
+
+  // The entries ahead stay: they will not come again.
+  void StopThread() {
+    ahead_.reset();
+    ahead_left_ = 0;
+    opened_ = 0;
+  }
+
+  void StopAhead() {
+    StopThread();
+    entries_ahead_.clear();
+  }
+
+  Expected<bool> NextInOrder(Entry& entry) {
+    if (by_ordinal_) StopAhead();
+    by_ordinal_ = false;
+    if (IsReadAhead(current_) && !was_read_) StopThread();  // nobody wants the data
+    WCLAYER_TRY(LeaveCurrent());
+    if (opened_ >= kOpenedBeforeAhead) WCLAYER_TRY(LookAhead());
+    if (entries_ahead_.empty()) {
+      WCLAYER_ASSIGN(const bool there, NextEntry(entry));
+      if (there) current_ = entry;
+      return there;
+    }
+    TakeNext();
+    entry = current_;
+    return true;
+  }
+
+  Status LeaveCurrent() {
+    was_read_ = false;
+    return ahead_left_ == 0 ? Status() : ahead_->Skip(std::exchange(ahead_left_, 0));
+  }
+
+  void TakeNext() {
+    current_ = std::move(entries_ahead_.front());
+    entries_ahead_.pop_front();
+    if (ahead_ != nullptr && IsReadAhead(current_)) ahead_left_ = current_.size;
+  }
+
+  // Makes entry `number` the current one.
+  Status GoTo(std::uint32_t number) {
+    if (!by_ordinal_) StopAhead();
+    by_ordinal_ = true;
+    WCLAYER_TRY(LeaveCurrent());
+    if (!entries_ahead_.empty() && number > entries_ahead_.back().ordinal) StopAhead();
+    while (!entries_ahead_.empty() && entries_ahead_.front().ordinal < number) {
+      TakeNext();
+      WCLAYER_TRY(LeaveCurrent());
+    }
+    if (!entries_ahead_.empty() && entries_ahead_.front().ordinal == number) {
+      TakeNext();
+    } else {
+      WCLAYER_TRY(own_.metadata->Read(number, current_));
+    }
+    if (opened_ < kOpenedBeforeAhead) return {};
+    if (entries_ahead_.empty()) next_ordinal_ = number + 1;
+    return LookAhead();
+  }
+
+  Status LookAhead() {
+    if (entries_ahead_.size() > kEntriesAhead / 2) return {};
+    if (ahead_ == nullptr && !entries_ahead_.empty())
+      return {};  // a new thread would not have these
+    std::vector<portable::ReadAhead::File> files;
+    while (entries_ahead_.size() < kEntriesAhead) {
+      Entry entry;
+      WCLAYER_ASSIGN(const bool there, by_ordinal_ ? NextFile(entry) : NextEntry(entry));
+      if (!there) break;
+      if (IsReadAhead(entry)) files.push_back({entry.path, entry.disk_path, entry.size});
+      entries_ahead_.push_back(std::move(entry));
+    }
+    if (files.empty()) return {};
+    if (ahead_ == nullptr) ahead_ = std::make_unique<portable::ReadAhead>(own_.dir);
+    return ahead_->Add(std::move(files));
+  }
+
+  // The next file in the order of the import.
+  Expected<bool> NextFile(Entry& entry) {
+    MetadataReader& metadata = *own_.metadata;
+    while (next_ordinal_ < metadata.entries()) {
+      const std::uint32_t number = next_ordinal_++;
+      WCLAYER_ASSIGN(const auto place, metadata.PlaceOf(number));
+      if (place == kNoOrdinal) continue;  // replaced by a later one
+      WCLAYER_TRY(metadata.Read(number, entry));
+      if (IsReadAhead(entry)) return true;
+    }
+    return false;
+  }
+
+  // ---- entries
+
+  Expected<int> OpenCurrent() {
+    auto file = opener_.Open(current_.disk_path);
+    if (file) return file->release();
+    Error error = std::move(file).error().Of(own_.id);
+    error.path = current_.path;
+    return error;
+  }
+
   Expected<bool> NextEntry(Entry& entry) {
     if (!queue_.empty()) {
       entry = Entry();
       entry.kind = Kind::kTombstone;
       entry.path = std::move(queue_.front());
       queue_.pop_front();
-      current_ = entry;
       return true;
     }
     if (!own_.metadata || place_ >= own_.metadata->size()) return false;
@@ -108,7 +229,6 @@ class OwnContent final : public Content {
     if (entry.directory() && !parent_ids_.empty() && (entry.opaque || place < opaque_end_) &&
         entry.Reparse() == nullptr)
       WCLAYER_TRY(ExpandOpaque(place, ordinal, entry));
-    current_ = entry;
     return true;
   }
 
@@ -173,9 +293,9 @@ class OwnContent final : public Content {
     WCLAYER_ASSIGN(const bool made_up, MadeUpHives());
     if (made_up) return ChangeKind::kUnchanged;
     if (current_.kind != Kind::kHardLink)
-      return CompareWith(*parents, 0, current_, [this] { return OpenData(); });
+      return CompareWith(*parents, 0, current_, [this] { return OpenCurrent(); });
     WCLAYER_ASSIGN(const Entry file, FileOf(current_));
-    return CompareWith(*parents, 0, file, [this] { return OpenData(); });
+    return CompareWith(*parents, 0, file, [this] { return OpenCurrent(); });
   }
 
   // A hard link with everything that the holder of its data has.
@@ -231,8 +351,15 @@ class OwnContent final : public Content {
   std::uint32_t opaque_end_ = 0;   // everything before this place lies in an opaque folder
   std::deque<std::string> queue_;  // tombstones that come next
   Entry current_;
-  fs::Dir folder_;  // of the file opened last
-  std::string folder_path_;
+  FileOpener opener_{own_.dir};
+
+  std::deque<Entry> entries_ahead_;  // decoded, and their files given to the thread
+  bool by_ordinal_ = false;          // their order
+  std::uint32_t next_ordinal_ = 0;   // in that order, the first that is not among them
+  std::uint64_t ahead_left_ = 0;     // bytes of the current entry that the thread still gives
+  std::uint32_t opened_ = 0;         // files read one after another
+  bool was_read_ = false;            // the current entry's data
+  std::unique_ptr<portable::ReadAhead> ahead_;
 };
 
 }  // namespace

@@ -87,6 +87,13 @@ class Content {
   virtual Expected<int> OpenData() = 0;
   virtual Expected<std::size_t> ReadStream(const StreamRecord& stream, std::uint64_t offset,
                                            MutableBytes buffer) = 0;
+  // Whether the current entry's main data is being read ahead: ReadAhead then gives it, piece by
+  // piece from its start, instead of OpenData.
+  virtual bool HasAhead() const { return false; }
+  virtual Expected<std::size_t> ReadAhead(MutableBytes buffer) {
+    (void)buffer;
+    return std::size_t{0};
+  }
   // Go to an entry; OpenData and ReadStream then work for it. Committed own content: any entry.
   // Other contents: by path alone, and only what Next has given (a squash reads a writable layer's
   // data so).

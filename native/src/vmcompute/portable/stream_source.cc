@@ -141,6 +141,11 @@ Expected<std::size_t> StreamSource::ReadPiece(const Piece& piece, MutableBytes b
     case Piece::From::kFile:
       break;
   }
+  if (!entry_->sparse && content_->HasAhead()) {
+    WCLAYER_ASSIGN(const std::size_t got, content_->ReadAhead(buffer));
+    if (entry_->has_checksum) sum_.Update(buffer.first(got));
+    return got;
+  }
   if (!file_) {
     WCLAYER_ASSIGN(const int fd, content_->OpenData());
     file_.reset(fd);
