@@ -106,6 +106,7 @@ struct EntryDetails {
   std::vector<std::pair<std::string, Buffer>> eas;
   std::vector<std::pair<std::string, std::uint64_t>> streams;  // alternate: name, bytes
   Buffer object_id;
+  std::string short_name;  // 8.3 name; "" if none is known
   bool sparse = false;
 };
 

@@ -5,12 +5,14 @@
 #include "backup/reparse.h"
 #include "backup/security.h"
 #include "backup/stream.h"
+#include "base/limits.h"
 #include "base/upcase.h"
 #include "base/utf16.h"
 #include "driver/core.h"
 #include "driver/ids.h"
 #include "io/digest.h"
 #include "layer/skeleton.h"
+#include "layer/stream_pull.h"
 
 namespace wclayer {
 namespace {
@@ -21,55 +23,50 @@ Error NoEntry(const std::string& path) {
   return Error(Errc::kInvalidArgument, "the layer holds no such entry").At(path);
 }
 
-// Collects what a backup stream tells beside the main data.
-class Metadata final : public backup::Sink {
- public:
-  wclayer::Status OnStream(const backup::StreamHeader& header, std::uint64_t) override {
-    id_ = header.id;
-    data_.clear();
-    if (id_ == backup::StreamId::kData) {
-      reached_data_ = true;
-      sparse_ = (header.attributes & backup::kAttributeSparse) != 0;
-    }
-    if (id_ == backup::StreamId::kSparseBlock) sparse_ = true;
-    if (id_ == backup::StreamId::kAlternateData) {
-      WCLAYER_ASSIGN(const std::u16string plain, backup::PlainStreamName(header.name));
-      streams_.emplace_back(ToUtf8(plain), header.size);
-    }
-    return {};
-  }
-  wclayer::Status OnData(Bytes bytes) override {
-    const bool wanted = id_ == backup::StreamId::kSecurity || id_ == backup::StreamId::kEaData ||
-                        id_ == backup::StreamId::kReparse || id_ == backup::StreamId::kObjectId;
-    if (wanted) Append(data_, bytes);
-    return {};
-  }
-  wclayer::Status OnStreamEnd() override {
-    if (id_ == backup::StreamId::kSecurity) security_ = std::move(data_);
-    if (id_ == backup::StreamId::kEaData) eas_ = std::move(data_);
-    if (id_ == backup::StreamId::kReparse) reparse_ = std::move(data_);
-    if (id_ == backup::StreamId::kObjectId) object_id_ = std::move(data_);
-    data_ = {};
-    return {};
-  }
-
-  backup::StreamId id_{};
-  Buffer data_;
-  Buffer security_, eas_, reparse_, object_id_;
-  std::vector<std::pair<std::string, std::uint64_t>> streams_;
-  bool reached_data_ = false;
-  bool sparse_ = false;
+// What a backup stream tells beside the main data.
+struct Metadata {
+  Buffer security, eas, reparse, object_id;
+  std::vector<std::pair<std::string, std::uint64_t>> streams;
+  bool sparse = false;
 };
 
-// Reads the current item's stream; with `head_only` stops where the main data begins.
+// Reads the current item's stream, all but the data; `head_only`: up to that.
 wclayer::Status ReadMetadata(TableExport& source, Metadata& metadata, bool head_only) {
-  backup::Decoder decoder(metadata);
-  Buffer chunk(head_only ? 4096 : kChunkBytes);
+  layer::StreamPull pull(source);
+  const auto take = [&](Buffer& to, std::size_t limit, const char* name) -> wclayer::Status {
+    WCLAYER_ASSIGN(to, pull.ReadAll(limit, name));
+    return {};
+  };
   for (;;) {
-    WCLAYER_ASSIGN(const std::size_t count, source.Read(chunk));
-    if (count == 0) return decoder.Finish();
-    WCLAYER_TRY(decoder.Write(Bytes(chunk).first(count)));
-    if (head_only && metadata.reached_data_) return {};
+    WCLAYER_ASSIGN(const bool more, pull.Next());
+    if (!more) return {};
+    const backup::StreamHeader& header = pull.header();
+    switch (header.id) {
+      case backup::StreamId::kSecurity:
+        WCLAYER_TRY(
+            take(metadata.security, kMaxSecurityDescriptorBytes, "kMaxSecurityDescriptorBytes"));
+        break;
+      case backup::StreamId::kEaData:
+        WCLAYER_TRY(take(metadata.eas, kMaxEaBytes, "kMaxEaBytes"));
+        break;
+      case backup::StreamId::kReparse:
+        WCLAYER_TRY(take(metadata.reparse, kMaxReparseBytes, "kMaxReparseBytes"));
+        break;
+      case backup::StreamId::kObjectId:
+        WCLAYER_TRY(take(metadata.object_id, kMaxStreamNameBytes, "kMaxStreamNameBytes"));
+        break;
+      case backup::StreamId::kData:
+        if (head_only) return {};
+        metadata.sparse = (header.attributes & backup::kAttributeSparse) != 0;
+        break;
+      case backup::StreamId::kAlternateData: {
+        WCLAYER_ASSIGN(const std::u16string plain, backup::PlainStreamName(header.name));
+        metadata.streams.emplace_back(ToUtf8(plain), header.size);
+        break;
+      }
+      default:
+        break;
+    }
   }
 }
 
@@ -137,7 +134,7 @@ class EntryList final : public Cursor<EntryInfo> {
       found_ = true;
       Metadata metadata;
       if (item.reparse_tag != 0) WCLAYER_TRY(ReadMetadata(*source_, metadata, true));
-      WCLAYER_ASSIGN(info, Describe(item, metadata.reparse_));
+      WCLAYER_ASSIGN(info, Describe(item, metadata.reparse));
       return true;
     }
   }
@@ -283,25 +280,26 @@ Expected<EntryDetails> Core::Stat(const std::string& id, const std::string& path
     Metadata metadata;
     if (!named.deleted) WCLAYER_TRY(ReadMetadata(*source, metadata, false));
     EntryDetails details;
-    WCLAYER_ASSIGN(details.info, Describe(named, metadata.reparse_));
+    WCLAYER_ASSIGN(details.info, Describe(named, metadata.reparse));
     details.info.size_bytes = item.size;
     std::copy(std::begin(item.times), std::end(item.times), details.times);
     details.time_absent = item.time_absent;
     std::copy(std::begin(item.time_remainder), std::end(item.time_remainder),
               details.time_remainder);
-    if (!metadata.security_.empty()) {
-      WCLAYER_ASSIGN(details.sddl, backup::ToSddl(metadata.security_));
+    if (!metadata.security.empty()) {
+      WCLAYER_ASSIGN(details.sddl, backup::ToSddl(metadata.security));
     }
-    if (!metadata.eas_.empty()) {
-      WCLAYER_ASSIGN(auto eas, backup::ParseEas(metadata.eas_));
+    if (!metadata.eas.empty()) {
+      WCLAYER_ASSIGN(auto eas, backup::ParseEas(metadata.eas));
       for (auto& ea : eas) details.eas.emplace_back(std::move(ea.name), std::move(ea.value));
     }
-    details.security = std::move(metadata.security_);
+    details.security = std::move(metadata.security);
     details.reparse_tag = item.reparse_tag;
-    details.reparse = std::move(metadata.reparse_);
-    details.streams = std::move(metadata.streams_);
-    details.object_id = std::move(metadata.object_id_);
-    details.sparse = metadata.sparse_;
+    details.reparse = std::move(metadata.reparse);
+    details.streams = std::move(metadata.streams);
+    details.object_id = std::move(metadata.object_id);
+    details.sparse = metadata.sparse;
+    details.short_name = ToUtf8(item.short_name);
     return details;
   };
   auto details = look();
@@ -360,7 +358,7 @@ Expected<std::vector<Problem>> Core::Lint(const std::string& id) {
       }
       Metadata metadata;
       WCLAYER_TRY(ReadMetadata(*source, metadata, true));
-      if (metadata.security_.empty()) {
+      if (metadata.security.empty()) {
         problems.push_back(
             {id, item.path,
              "no security descriptor (MSWINDOWS.rawsd): containers get 'access denied'"});

@@ -206,6 +206,14 @@ Expected<std::size_t> TableExport::Read(MutableBytes buffer) {
   return static_cast<std::size_t>(read);
 }
 
+Status TableExport::Skip(std::uint64_t bytes) {
+  if (platform_->extensions() == nullptr) return ItemSource::Skip(bytes);
+  const Hresult hr = platform_->extensions()->ExportLayerSkip(context_, bytes);
+  if (auto status = platform_->Check(hr, "ExportLayerSkip", id_); !status)
+    return std::move(status).error().At(current_);
+  return {};
+}
+
 Status TableExport::SeekTo(const char16_t* name, std::uint64_t ordinal, layer::Item& item) {
   if (platform_->extensions() == nullptr) {
     return Error(Errc::kUnsupported, "this backend exports layers in order only");
@@ -233,7 +241,11 @@ Status TableExport::SeekPath(const std::string& path, layer::Item& item) {
 
 Expected<vmcompute::ChangeKind> TableExport::Change() {
   if (platform_->extensions() == nullptr) return vmcompute::ChangeKind::kModified;
-  return description_.change;
+  auto change = vmcompute::ChangeKind::kUnchanged;
+  const Hresult hr = platform_->extensions()->ExportLayerChange(context_, &change);
+  if (auto status = platform_->Check(hr, "ExportLayerChange", id_); !status)
+    return std::move(status).error().At(current_);
+  return change;
 }
 
 }  // namespace wclayer

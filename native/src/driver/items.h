@@ -51,6 +51,7 @@ class TableExport final : public layer::ItemSource {
 
   Expected<bool> Next(layer::Item& item) override;
   Expected<std::size_t> Read(MutableBytes buffer) override;
+  Status Skip(std::uint64_t bytes) override;
   Status Seek(std::uint64_t ordinal, layer::Item& item) override;
 
   // kFileNotFound (as kLayerNotFound with the path) if there is no such entry.

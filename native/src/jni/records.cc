@@ -122,7 +122,7 @@ void WriteDetails(RecordWriter& record, const EntryDetails& details) {
   record.Count(details.streams.size());
   for (const auto& [name, size] : details.streams)
     record.Text(name).Number(static_cast<std::int64_t>(size));
-  record.Blob(details.object_id).Number(details.sparse ? 1 : 0);
+  record.Blob(details.object_id).Number(details.sparse ? 1 : 0).Text(details.short_name);
 }
 
 void WriteProblem(RecordWriter& record, const Problem& problem) {

@@ -67,6 +67,8 @@ class ItemSource {
   virtual Expected<bool> Next(Item& item) = 0;  // false: the end
   // Backup stream of the current item; 0: its end.
   virtual Expected<std::size_t> Read(MutableBytes buffer) = 0;
+  // Passes over bytes of that stream; fewer are an error.
+  virtual Status Skip(std::uint64_t bytes);
   virtual Status Seek(std::uint64_t ordinal, Item& item) = 0;  // as ExportLayerSeek
 };
 

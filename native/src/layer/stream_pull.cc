@@ -1,6 +1,7 @@
 #include "layer/stream_pull.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.h"
 
@@ -12,6 +13,17 @@ Error Truncated() {
 }
 
 }  // namespace
+
+Status ItemSource::Skip(std::uint64_t bytes) {
+  std::byte scratch[4096];
+  while (bytes != 0) {
+    const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, sizeof scratch));
+    WCLAYER_ASSIGN(const std::size_t count, Read(MutableBytes(scratch, piece)));
+    if (count == 0) return Truncated();
+    bytes -= count;
+  }
+  return {};
+}
 
 Expected<bool> StreamPull::Exactly(MutableBytes buffer) {
   std::size_t have = 0;
@@ -27,12 +39,7 @@ Expected<bool> StreamPull::Exactly(MutableBytes buffer) {
 }
 
 Expected<bool> StreamPull::Next() {
-  std::byte scratch[4096];
-  while (left_ != 0) {
-    const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(left_, sizeof scratch));
-    WCLAYER_ASSIGN(const std::size_t count, Read(MutableBytes(scratch, piece)));
-    if (count == 0) return Truncated();
-  }
+  if (left_ != 0) WCLAYER_TRY(source_->Skip(std::exchange(left_, 0)));
   std::byte raw[backup::kStreamHeaderBytes];
   WCLAYER_ASSIGN(const bool more, Exactly(raw));
   if (!more) return false;

@@ -113,10 +113,9 @@ enum class ChangeKind : std::uint32_t { kUnchanged = 0, kAdded = 1, kModified = 
 // What ExportLayerDescribe tells of the entry the export stands at. Pointers live until the next
 // call on the same context.
 struct EntryDescription {
-  EntryExtra extra;           // link_target: the first name in export order of a hard-linked file
-  std::uint64_t ordinal = 0;  // its number in import order in the layer that holds it, from 0
-  ChangeKind change = ChangeKind::kUnchanged;  // against the parent chain given to ExportLayerBegin
-  bool has_data_stream = true;                 // false: an empty file stored without a DATA stream
+  EntryExtra extra;             // link_target: the first name in export order of a hard-linked file
+  std::uint64_t ordinal = 0;    // its number in import order in the layer that holds it, from 0
+  bool has_data_stream = true;  // false: an empty file stored without a DATA stream
   std::uint32_t reparse_tag = 0;
   Utf16 short_name = nullptr;  // 8.3 name, if stored
 };
@@ -166,6 +165,12 @@ struct Extensions {
 
   // More about the entry that ExportLayerNext just gave.
   Hresult(WCLAYER_ABI* ExportLayerDescribe)(void* context, EntryDescription* description) = nullptr;
+  // How that entry differs from the parent chain given to ExportLayerBegin: looked up, and file
+  // data compared if need be, only when asked.
+  Hresult(WCLAYER_ABI* ExportLayerChange)(void* context, ChangeKind* change) = nullptr;
+  // Passes over bytes of the entry's stream, which need not be read for that (nor are they
+  // checked). kInvalidData if the stream has fewer.
+  Hresult(WCLAYER_ABI* ExportLayerSkip)(void* context, std::uint64_t bytes) = nullptr;
   // Moves the export of a layer's own content (committed layers) to an entry; then Describe and
   // Read work as after ExportLayerNext, and Next goes on behind it. By path ("\Files\a", compared
   // as NTFS does) when `name` is not null, else by ordinal. kFileNotFound if there is none.

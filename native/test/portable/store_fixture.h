@@ -318,7 +318,6 @@ class StoreTest : public testing::Test {
     std::copy(std::begin(description.extra.time_remainder),
               std::end(description.extra.time_remainder), item.time_remainder);
     item.ordinal = description.ordinal;
-    item.change = description.change;
     item.has_data_stream = description.has_data_stream;
     item.reparse_tag = description.reparse_tag;
     if (description.extra.link_target != nullptr) item.link = PathOf(description.extra.link_target);
@@ -356,6 +355,10 @@ class StoreTest : public testing::Test {
             << LastError().path << ": " << LastError().message;
       }
       Fill(item, info, size, description);
+      if (describe) {
+        EXPECT_EQ(table_.extensions->ExportLayerChange(context, &item.change), vmcompute::kOk)
+            << LastError().path << ": " << LastError().message;
+      }
       if (!item.deleted) item.stream = ReadAll(context, piece);
       items.push_back(std::move(item));
     }

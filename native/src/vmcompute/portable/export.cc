@@ -100,9 +100,20 @@ Status Export::Describe(vmcompute::EntryDescription& description) {
     link_target_ = PathToAbi(entry_.link_target);
     description.extra.link_target = link_target_.c_str();
   }
-  WCLAYER_ASSIGN(const auto change, content_->Compare());
-  description.change = static_cast<vmcompute::ChangeKind>(change);
   return {};
+}
+
+Expected<vmcompute::ChangeKind> Export::Change() {
+  WCLAYER_ASSIGN(const auto change, content_->Compare());
+  return static_cast<vmcompute::ChangeKind>(change);
+}
+
+Status Export::Skip(std::uint64_t bytes) {
+  if (failed_) return *failed_;
+  WCLAYER_TRY(BeginStream());
+  auto skipped = stream_.Skip(bytes);
+  if (!skipped) failed_ = skipped.error();
+  return skipped;
 }
 
 const std::u16string& Export::name() {

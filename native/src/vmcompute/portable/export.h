@@ -31,6 +31,8 @@ class Export {
   Expected<std::size_t> Read(MutableBytes buffer);
   // Texts in it live until the next call.
   Status Describe(vmcompute::EntryDescription& description);
+  Expected<vmcompute::ChangeKind> Change();
+  Status Skip(std::uint64_t bytes);
   Expected<bool> SeekPath(const std::string& path);
   Expected<bool> SeekOrdinal(std::uint64_t ordinal);
   const std::u16string& name();  // of the current entry, as the ABI gives it

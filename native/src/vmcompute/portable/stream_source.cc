@@ -16,6 +16,7 @@ void StreamSource::Begin(Content& content, const Entry& entry) {
   done_ = 0;
   file_.reset();
   sum_.Reset();
+  skipped_ = false;
   if (entry.kind == Kind::kTombstone || entry.kind == Kind::kHardLink) return;
   if (!entry.security.empty()) {
     const std::size_t from = built_.size();
@@ -113,17 +114,41 @@ Expected<std::size_t> StreamSource::Read(MutableBytes buffer) {
     WCLAYER_ASSIGN(const std::size_t got, ReadPiece(piece, buffer.subspan(filled, want)));
     filled += got;
     done_ += got;
-    if (done_ < piece.size) continue;
-    if (piece.last_of_file) {
-      file_.reset();
-      if (entry_->has_checksum && sum_.Value() != entry_->checksum)
-        return Damaged(
-            "the stored payload is not the one that was imported: its checksum is wrong");
-    }
-    ++piece_;
-    done_ = 0;
+    if (done_ == piece.size) WCLAYER_TRY(EndPiece());
   }
   return filled;
+}
+
+Status StreamSource::EndPiece() {
+  if (pieces_[piece_].last_of_file) {
+    file_.reset();
+    if (entry_->has_checksum && !skipped_ && sum_.Value() != entry_->checksum)
+      return Damaged("the stored payload is not the one that was imported: its checksum is wrong");
+  }
+  ++piece_;
+  done_ = 0;
+  return {};
+}
+
+Status StreamSource::Skip(std::uint64_t bytes) {
+  std::byte scratch[4096];
+  while (bytes != 0) {
+    if (piece_ == pieces_.size()) return Damaged("a stream is shorter than its header says");
+    const Piece& piece = pieces_[piece_];
+    std::uint64_t step = std::min(bytes, piece.size - done_);
+    if (piece.from == Piece::From::kFile) {
+      skipped_ = true;
+      // What is read ahead has to be taken in order; a whole file may be left behind.
+      if (content_->HasAhead() && step != piece.size - done_) {
+        const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(step, sizeof scratch));
+        WCLAYER_ASSIGN(step, content_->ReadAhead(MutableBytes(scratch, most)));
+      }
+    }
+    done_ += step;
+    bytes -= step;
+    if (done_ == piece.size) WCLAYER_TRY(EndPiece());
+  }
+  return {};
 }
 
 Expected<std::size_t> StreamSource::ReadPiece(const Piece& piece, MutableBytes buffer) {

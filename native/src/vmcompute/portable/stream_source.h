@@ -21,6 +21,8 @@ class StreamSource {
   // Fills the buffer as far as the stream goes; 0: its end. A payload that is not the one that was
   // stored (size, checksum) fails before the stream ends.
   Expected<std::size_t> Read(MutableBytes buffer);
+  // Passes over bytes of the stream without reading or checking them.
+  Status Skip(std::uint64_t bytes);
   bool complete() const { return piece_ == pieces_.size(); }
 
  private:
@@ -36,6 +38,7 @@ class StreamSource {
   void AddBuilt(std::size_t from);
   void AddStream(const StreamRecord& stream);
   void AddMain();
+  Status EndPiece();
   Expected<std::size_t> ReadPiece(const Piece& piece, MutableBytes buffer);
   Error Damaged(std::string_view what) const;
 
@@ -47,6 +50,7 @@ class StreamSource {
   std::uint64_t done_ = 0;  // of the current piece
   fs::UniqueFd file_;
   io::StreamChecksum sum_;
+  bool skipped_ = false;  // some of the file, which has no checksum then
 };
 
 }  // namespace wclayer::portable

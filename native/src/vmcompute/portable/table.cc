@@ -430,6 +430,22 @@ Hresult WCLAYER_ABI ExportLayerDescribeCall(void* context,
   });
 }
 
+Hresult WCLAYER_ABI ExportLayerChangeCall(void* context, vmcompute::ChangeKind* change) {
+  return Call("ExportLayerChange", [&]() -> Status {
+    if (context == nullptr) return Missing("context");
+    if (change == nullptr) return Missing("change");
+    WCLAYER_ASSIGN(*change, static_cast<Export*>(context)->Change());
+    return {};
+  });
+}
+
+Hresult WCLAYER_ABI ExportLayerSkipCall(void* context, std::uint64_t bytes) {
+  return Call("ExportLayerSkip", [&]() -> Status {
+    if (context == nullptr) return Missing("context");
+    return static_cast<Export*>(context)->Skip(bytes);
+  });
+}
+
 Hresult WCLAYER_ABI ExportLayerSeekCall(void* context, Utf16 name, std::uint64_t ordinal,
                                         Utf16* found, FileBasicInfo* info, std::int64_t* size) {
   return Call("ExportLayerSeek", [&]() -> Status {
@@ -523,6 +539,8 @@ vmcompute::Extensions MakeExtensions() {
   ours.ImportLayerFolder = ImportLayerFolderCall;
   ours.ImportLayerAbort = ImportLayerAbortCall;
   ours.ExportLayerDescribe = ExportLayerDescribeCall;
+  ours.ExportLayerChange = ExportLayerChangeCall;
+  ours.ExportLayerSkip = ExportLayerSkipCall;
   ours.ExportLayerSeek = ExportLayerSeekCall;
   ours.ExportLayerAbort = ExportLayerAbortCall;
   ours.LayerState = LayerStateCall;

@@ -20,6 +20,7 @@ public final class EntryDetails {
     private final Map<String, Long> streams;
     private final byte[] objectId;
     private final boolean sparse;
+    private final String shortName;
 
     EntryDetails(
             EntryInfo info,
@@ -34,7 +35,8 @@ public final class EntryDetails {
             Map<String, byte[]> extendedAttributes,
             Map<String, Long> streams,
             byte[] objectId,
-            boolean sparse) {
+            boolean sparse,
+            String shortName) {
         this.info = info;
         this.creation = creation;
         this.access = access;
@@ -48,6 +50,7 @@ public final class EntryDetails {
         this.streams = Collections.unmodifiableMap(new LinkedHashMap<>(streams));
         this.objectId = objectId;
         this.sparse = sparse;
+        this.shortName = shortName;
     }
 
     /**
@@ -167,6 +170,15 @@ public final class EntryDetails {
      */
     public boolean sparse() {
         return sparse;
+    }
+
+    /**
+     * The 8.3 name, as the tar gave it.
+     *
+     * @return the name; "" if none is known
+     */
+    public String shortName() {
+        return shortName;
     }
 
     /**

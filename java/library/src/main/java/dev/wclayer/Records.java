@@ -68,6 +68,7 @@ final class Records {
                 .forEach(stream -> streams.put(stream.getKey(), stream.getValue()));
         byte[] objectId = record.bytes();
         boolean sparse = record.number() != 0;
+        String shortName = record.text();
         return new EntryDetails(
                 info,
                 times[0],
@@ -81,7 +82,8 @@ final class Records {
                 eas,
                 streams,
                 objectId,
-                sparse);
+                sparse,
+                shortName);
     }
 
     static LayerProblem problem(RecordReader record) {

@@ -94,6 +94,7 @@ final class Json {
         object.add("streams", streams);
         object.addProperty("objectId", base64(details.objectId()));
         object.addProperty("sparse", details.sparse());
+        object.addProperty("shortName", details.shortName());
         return object;
     }
 

@@ -64,6 +64,9 @@ final class StatCommand extends LayerCommand {
         for (Map.Entry<String, Long> stream : details.streams().entrySet()) {
             output.line("stream     " + stream.getKey() + ", " + stream.getValue() + " bytes");
         }
+        if (!details.shortName().isEmpty()) {
+            output.line("short name " + details.shortName());
+        }
         if (details.objectId().length != 0) {
             output.line("object id  " + HexFormat.of().formatHex(details.objectId()));
         }
