@@ -74,6 +74,7 @@ Expected<std::uint64_t> TableImport::Begin(const layer::Item& item) {
   extra.time_absent = item.time_absent;
   std::copy(std::begin(item.time_remainder), std::end(item.time_remainder), extra.time_remainder);
   extra.opaque = item.opaque;
+  if (!item.short_name.empty()) extra.short_name = item.short_name.c_str();
   if (!item.link_target.empty()) {
     ToTableName(item.link_target, target_);
     extra.link_target = target_.c_str();
@@ -154,6 +155,7 @@ Status TableExport::Fill(layer::Item& item, std::u16string_view name, const File
   item.deleted = deleted;
   item.opaque = false;
   item.link_target.clear();
+  item.short_name.clear();
   item.times[layer::kCreation] = info.creation_time;
   item.times[layer::kAccess] = info.last_access_time;
   item.times[layer::kWrite] = info.last_write_time;
@@ -173,6 +175,7 @@ Status TableExport::Fill(layer::Item& item, std::u16string_view name, const File
   item.opaque = extra.opaque;
   item.time_absent = extra.time_absent;
   std::copy(std::begin(extra.time_remainder), std::end(extra.time_remainder), item.time_remainder);
+  if (extra.short_name != nullptr) item.short_name = extra.short_name;
   if (extra.link_target != nullptr) item.link_target = FromTableName(extra.link_target);
   item.has_data_stream = description_.has_data_stream;
   item.reparse_tag = description_.reparse_tag;

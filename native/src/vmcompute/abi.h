@@ -97,6 +97,8 @@ constexpr bool Failed(Hresult hr) {
 // ---- Optional entries of ours (store §8)
 // ----------------------------------------------------------
 
+inline constexpr std::size_t kMaxShortNameUnits = 12;
+
 // What an entry knows beyond FileBasicInfo and its backup stream.
 struct EntryExtra {
   std::uint8_t time_absent = 0;  // bit i: time i (creation, access, write, change) was not given;
@@ -106,6 +108,7 @@ struct EntryExtra {
   Utf16 link_target = nullptr;  // hard link: path of the first name ("\Files\a"), else null.
                                 // In this layer, or else in the nearest parent that has it
                                 // (then a copy is stored, C8). Such an entry has no stream.
+  Utf16 short_name = nullptr;   // 8.3 name, at most kMaxShortNameUnits; null: none is known
 };
 
 enum class ChangeKind : std::uint32_t { kUnchanged = 0, kAdded = 1, kModified = 2, kDeleted = 3 };
@@ -117,7 +120,6 @@ struct EntryDescription {
   std::uint64_t ordinal = 0;    // its number in import order in the layer that holds it, from 0
   bool has_data_stream = true;  // false: an empty file stored without a DATA stream
   std::uint32_t reparse_tag = 0;
-  Utf16 short_name = nullptr;  // 8.3 name, if stored
 };
 
 // The last failure on this thread in words; strings live until the next failing call on this

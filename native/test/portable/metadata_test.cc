@@ -90,6 +90,7 @@ class Generator {
     if (Below(3) == 0)
       for (auto& left : entry.time_remainder) left = static_cast<std::uint8_t>(Below(100));
     entry.time_absent = static_cast<std::uint8_t>(Below(16));
+    if (Below(3) == 0) entry.short_name = std::u16string(1 + Below(12), u'\xD801');
     entry.attributes = static_cast<std::uint32_t>(random_());
     if (Below(4) != 0) entry.security = Buffer(20 + Below(5), static_cast<std::byte>(Below(7)));
     entry.security_attributes = static_cast<std::uint32_t>(Below(3));
@@ -128,6 +129,7 @@ void ExpectSame(const Entry& a, const Entry& b) {
   EXPECT_EQ(a.opaque, b.opaque);
   if (a.kind == Kind::kTombstone) return;
   EXPECT_TRUE(std::equal(std::begin(a.times), std::end(a.times), std::begin(b.times))) << a.path;
+  EXPECT_EQ(a.short_name, b.short_name);
   EXPECT_TRUE(std::equal(std::begin(a.time_remainder), std::end(a.time_remainder),
                          std::begin(b.time_remainder)));
   EXPECT_EQ(a.time_absent, b.time_absent);

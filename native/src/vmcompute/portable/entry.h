@@ -42,6 +42,7 @@ struct Entry {
   std::uint8_t time_absent = 0;
   std::uint8_t time_remainder[4] = {};
   std::uint32_t attributes = 0;
+  std::u16string short_name;  // 8.3; empty: none is known
   std::uint64_t size = 0;     // main stream, holes included
   bool has_data_stream = true;
   std::uint32_t data_attributes = 0;  // attributes word of the DATA stream header (8: sparse)

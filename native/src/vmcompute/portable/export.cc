@@ -95,6 +95,7 @@ Status Export::Describe(vmcompute::EntryDescription& description) {
   description.ordinal = entry_.ordinal;
   description.has_data_stream = entry_.kind != Kind::kFile || entry_.has_data_stream;
   description.reparse_tag = entry_.reparse_tag;
+  if (!entry_.short_name.empty()) description.extra.short_name = entry_.short_name.c_str();
   if (entry_.kind == Kind::kTombstone) description.extra.opaque = entry_.opaque;
   if (entry_.kind == Kind::kHardLink) {
     link_target_ = PathToAbi(entry_.link_target);

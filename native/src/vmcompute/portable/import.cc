@@ -246,6 +246,7 @@ Expected<Entry> Import::NewEntry(const ImportedEntry& given, Kind kind) {
   std::copy(std::begin(given.time_remainder), std::end(given.time_remainder), entry.time_remainder);
   entry.time_absent = given.time_absent;
   entry.attributes = given.attributes;
+  entry.short_name = given.short_name;
   return entry;
 }
 
@@ -375,6 +376,7 @@ Status Import::FillFromParent(const ImportedEntry& given, const std::string& tar
   theirs.path = std::move(own.path);
   theirs.disk_path = std::move(own.disk_path);
   theirs.opaque = false;
+  theirs.short_name = std::move(own.short_name);
   entry_ = std::move(theirs);
   entry_parent_ = levels_.back().ordinal;
   merging_ = kNoOrdinal;

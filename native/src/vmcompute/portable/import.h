@@ -28,6 +28,7 @@ struct ImportedEntry {
   std::uint8_t time_absent = 0;
   std::uint8_t time_remainder[4] = {};
   std::uint32_t attributes = 0;
+  std::u16string short_name;  // 8.3
 };
 
 // One thread at a time. After the first failure every call gives that failure again.

@@ -28,7 +28,8 @@
 //   record of an entry (at a multiple of 8): u32 length of all of it, u8 kind, u16 flags, varint
 //   parent ordinal + 1 (0: top), varint length + bytes of the name (W-UTF-8), the same for the name
 //   on disk if it differs; tombstones end here. Then i64 write time, zigzag varints of creation,
-//   access and change time minus it, u8 absent times, 4 × u8 remainders if any; varint attributes,
+//   access and change time minus it, u8 absent times, 4 × u8 remainders if any; the 8.3 name
+//   (varint length, W-UTF-8) if any; varint attributes,
 //   varint reparse tag; security descriptor: varint offset (0: none), varint length, varint stream
 //   attributes; files: varint size, varint DATA attributes, u64 checksum, sparse ranges (varint
 //   count, then varint gap and varint size each); hard links: varint group; varint count of

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/utf16.h"
 #include "portable/names.h"
+#include "vmcompute/abi.h"
 
 namespace wclayer::portable {
 namespace {
@@ -17,6 +18,7 @@ enum Flag : std::uint16_t {
   kRemaindersFlag = 16,
   kReparseFlag = 32,
   kChecksumFlag = 64,
+  kShortNameFlag = 128,
 };
 enum StreamFlag : std::uint8_t { kAfterData = 1, kExternal = 2 };
 
@@ -124,6 +126,7 @@ std::uint16_t FlagsOf(const Entry& entry, bool disk_differs) {
     flags |= kRemaindersFlag;
   if (entry.Reparse() != nullptr) flags |= kReparseFlag;
   if (entry.has_checksum) flags |= kChecksumFlag;
+  if (!entry.short_name.empty()) flags |= kShortNameFlag;
   return static_cast<std::uint16_t>(flags);
 }
 
@@ -226,6 +229,7 @@ Expected<Buffer> EncodeRecord(const Entry& entry, const RecordLinks& links) {
   if (disk_differs) PutText(out, disk);
   if (entry.kind != Kind::kTombstone) {
     PutTimes(out, entry, flags);
+    if ((flags & kShortNameFlag) != 0) PutText(out, ToUtf8(entry.short_name));
     PutVarint(out, entry.attributes);
     PutVarint(out, entry.reparse_tag);
     PutVarint(out, links.security_offset);
@@ -289,6 +293,12 @@ Status DecodeRecord(Bytes record, std::uint64_t offset, Entry& entry, RecordLink
     entry.time_absent = cursor.Fixed<std::uint8_t>();
     if ((flags & kRemaindersFlag) != 0)
       for (auto& left : entry.time_remainder) left = cursor.Fixed<std::uint8_t>();
+    if ((flags & kShortNameFlag) != 0) {
+      auto short_name = ToUtf16(cursor.Text());
+      if (!short_name || short_name->size() > vmcompute::kMaxShortNameUnits)
+        return cursor.Damaged("a short name is malformed");
+      entry.short_name = *std::move(short_name);
+    }
     entry.attributes = cursor.Word();
     entry.reparse_tag = cursor.Word();
     links.security_offset = cursor.Varint();

@@ -279,6 +279,12 @@ Expected<ImportedEntry> EntryOf(Utf16 name, const FileBasicInfo* info,
       return Error(Errc::kInvalidArgument, "a time remainder is over 99 ns").At(given.path);
     given.time_remainder[i] = extra->time_remainder[i];
   }
+  if (extra->short_name != nullptr && !given.tombstone) {
+    given.short_name = extra->short_name;
+    if (given.short_name.size() > vmcompute::kMaxShortNameUnits)
+      return Error(Errc::kInvalidArgument, "a short name of more than 12 characters")
+          .At(given.path);
+  }
   if (extra->link_target != nullptr && !given.tombstone) {
     WCLAYER_ASSIGN(given.link_target, PathFromAbi(extra->link_target));
   }

@@ -70,6 +70,7 @@ void SetDefaults(const Seen& seen, Kind kind, Entry& entry) {
 }
 
 void SetNames(const Seen& seen, Entry& entry) {
+  if (NameOf(entry.path) != NameOf(seen.path)) entry.short_name.clear();  // was of the old name
   entry.path = seen.path;
   entry.disk_path = seen.DiskPath();
   entry.opaque = false;
