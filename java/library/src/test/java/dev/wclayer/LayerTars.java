@@ -26,8 +26,12 @@ final class LayerTars {
     private LayerTars() {}
 
     static byte[] tar(Content content) {
+        return tarAt(TIME, content);
+    }
+
+    static byte[] tarAt(Instant time, Content content) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try (WindowsLayerTarWriter tar = new WindowsLayerTarWriter(bytes, TIME)) {
+        try (WindowsLayerTarWriter tar = new WindowsLayerTarWriter(bytes, time)) {
             content.into(tar);
         } catch (IOException impossible) {
             throw new UncheckedIOException(impossible);
