@@ -116,6 +116,21 @@ wclayer::Status Locate(TableExport& source, bool can_seek, const std::string& pa
   }
 }
 
+// An export that stands at the entry `path`. Deletions cannot be sought; they are met on the way
+// through.
+Expected<std::unique_ptr<TableExport>> OpenAt(const Platform& platform, const std::string& id,
+                                              bool can_seek, const Descriptors& against,
+                                              const std::string& path, layer::Item& item) {
+  WCLAYER_ASSIGN(auto source, TableExport::Begin(platform, id, against));
+  auto located = Locate(*source, can_seek, path, item);
+  if (!located && can_seek && located.error().code == Errc::kInvalidArgument) {
+    WCLAYER_ASSIGN(source, TableExport::Begin(platform, id, against));
+    located = Locate(*source, false, path, item);
+  }
+  WCLAYER_TRY(std::move(located));
+  return source;
+}
+
 class EntryList final : public Cursor<EntryInfo> {
  public:
   EntryList(std::unique_ptr<LayerRead> read, std::unique_ptr<TableExport> source,
@@ -270,10 +285,9 @@ Expected<EntryDetails> Core::Stat(const std::string& id, const std::string& path
     WCLAYER_ASSIGN(const Found found, Find(id));
     WCLAYER_ASSIGN(const ParentChain chain, home_.ReadChain(found.id));
     WCLAYER_ASSIGN(const auto read, LayerRead::Open(*this, found, chain));
-    WCLAYER_ASSIGN(const auto source,
-                   TableExport::Begin(platform_, found.platform, read->against()));
     layer::Item item;
-    WCLAYER_TRY(Locate(*source, found.committed(), path, item));
+    WCLAYER_ASSIGN(const auto source, OpenAt(platform_, found.platform, found.committed(),
+                                             read->against(), path, item));
     const layer::Item named = item;
     if (!item.link_target.empty())
       WCLAYER_TRY(Locate(*source, found.committed(), named.link_target, item));
@@ -282,6 +296,8 @@ Expected<EntryDetails> Core::Stat(const std::string& id, const std::string& path
     EntryDetails details;
     WCLAYER_ASSIGN(details.info, Describe(named, metadata.reparse));
     details.info.size_bytes = item.size;
+    details.info.attributes = item.attributes;  // of a hard link: the file's
+    details.info.write_time = item.times[layer::kWrite];
     std::copy(std::begin(item.times), std::end(item.times), details.times);
     details.time_absent = item.time_absent;
     std::copy(std::begin(item.time_remainder), std::end(item.time_remainder),
@@ -313,9 +329,9 @@ Expected<std::unique_ptr<ByteSource>> Core::OpenFile(const std::string& id, cons
     WCLAYER_ASSIGN(const Found found, Find(id));
     WCLAYER_ASSIGN(const ParentChain chain, home_.ReadChain(found.id));
     WCLAYER_ASSIGN(auto read, LayerRead::Open(*this, found, chain));
-    WCLAYER_ASSIGN(auto source, TableExport::Begin(platform_, found.platform, read->against()));
     layer::Item item;
-    WCLAYER_TRY(Locate(*source, found.committed(), path, item));
+    WCLAYER_ASSIGN(auto source, OpenAt(platform_, found.platform, found.committed(),
+                                       read->against(), path, item));
     if (!item.link_target.empty()) {
       const std::string target = item.link_target;
       WCLAYER_TRY(Locate(*source, found.committed(), target, item));
