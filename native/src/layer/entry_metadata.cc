@@ -161,8 +161,9 @@ Status ApplyEaFlags(std::string_view text, std::vector<backup::ExtendedAttribute
 Status AppendEas(const tar::Entry& entry, Buffer& head) {
   if (const std::string* text = FindRecord(entry, kRecordEas)) {
     WCLAYER_ASSIGN(const Buffer list, Decode(kRecordEas, *text));
-    WCLAYER_ASSIGN(const auto attributes, backup::ParseEas(list));
-    if (attributes.empty()) return BadRecord(kRecordEas, "an empty list");
+    const auto attributes = backup::ParseEas(list);
+    if (!attributes) return BadRecord(kRecordEas, attributes.error().message);
+    if (attributes->empty()) return BadRecord(kRecordEas, "an empty list");
     return AppendStream(head, StreamId::kEaData, list);
   }
   std::vector<backup::ExtendedAttribute> attributes;
@@ -197,7 +198,9 @@ Expected<Buffer> ReparseOfLink(const tar::Entry& entry) {
 
 // A buffer that is given whole must say the same as the entry that everybody else reads.
 Status CheckGivenReparse(const tar::Entry& entry, Bytes buffer) {
-  WCLAYER_ASSIGN(const backup::ReparsePoint point, backup::ParseReparse(buffer));
+  auto parsed = backup::ParseReparse(buffer);
+  if (!parsed) return BadRecord(kRecordReparse, parsed.error().message);
+  const backup::ReparsePoint& point = *parsed;
   const bool link = point.tag == backup::kTagSymlink || point.tag == backup::kTagMountPoint;
   if (link != (entry.type == '2')) {
     return BadRecord(kRecordReparse, "it does not fit the type of the entry");
