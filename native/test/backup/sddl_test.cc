@@ -381,6 +381,7 @@ void ExpectEquivalent(Bytes a, Bytes b) {
   if (sacl) ExpectSameList(left->sacl, right->sacl);
 }
 
+// C3.
 TEST(SddlTest, RandomDescriptorsComeBack) {
   constexpr std::uint32_t kSeed = 2514;
   SCOPED_TRACE("seed " + std::to_string(kSeed));

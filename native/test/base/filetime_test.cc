@@ -52,6 +52,7 @@ TEST(FiletimeTest, KeepsWhatIsFinerThanAStep) {
   EXPECT_EQ(remainder, 99);
 }
 
+// C7.
 TEST(FiletimeTest, EveryFiletimeComesBack) {
   constexpr std::uint32_t kSeed = 1601;
   SCOPED_TRACE("seed " + std::to_string(kSeed));

@@ -50,6 +50,7 @@ TEST(UpcaseTest, SurrogatesStay) {
   EXPECT_EQ(Upcase(std::u16string{0xD801, u'b', 0xDC28}), (std::u16string{0xD801, u'B', 0xDC28}));
 }
 
+// C11.
 TEST(UpcaseTest, Compares) {
   EXPECT_EQ(CompareNoCase(u"", u""), 0);
   EXPECT_EQ(CompareNoCase(u"Files", u"fILES"), 0);

@@ -276,6 +276,7 @@ std::string Exported(const MemoryLayer& layer, std::size_t piece) {
   return tar ? *tar : "";
 }
 
+// C2, C4.
 TEST(Property, ALayerSurvivesTheTar) {
   for (std::uint64_t seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));

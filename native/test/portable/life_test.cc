@@ -223,7 +223,7 @@ TEST_F(LifeTest, BrokenHivesOfABaseLayerAreNamed) {
   EXPECT_EQ(StateOf("base"),
             vmcompute::kStateCommitted);  // what was written straight into it is described
   EXPECT_EQ(Verify("base"), std::vector<std::string>());
-  std::string bad(AsText(MinimalHive()));
+  std::string bad(AsText(MinimalHive()));  // C15: the broken one is named
   bad[100] = 'x';
   WriteFile(config + "/SOFTWARE", bad);
   EXPECT_EQ(table_.ProcessBaseImage(path.c_str()), vmcompute::kInvalidData);
@@ -279,6 +279,7 @@ TEST_F(LifeTest, NullArgumentsAreErrors) {
   EXPECT_NE(table_.ImportLayerBegin(&info_, u"l", nullptr, 3, &context), kOk);
 }
 
+// C15.
 TEST(HiveTest, TheMinimalHiveIsValidAndMinimalAndTheFixtureIsValid) {
   const Buffer hive = MinimalHive();
   EXPECT_EQ(hive.size(), 8192u);

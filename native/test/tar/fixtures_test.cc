@@ -133,6 +133,7 @@ std::string PaxOf(const Entry& entry, const std::string& key) {
   return "no such record";
 }
 
+// C5, C14.
 TEST(Fixtures, GiveWhatGoGives) {
   for (const Case& expected : Cases()) {
     SCOPED_TRACE(expected.fixture);

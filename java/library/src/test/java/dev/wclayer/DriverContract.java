@@ -104,6 +104,7 @@ abstract class DriverContract extends DriverTestCase {
         assertThat(driver.lint("base")).isEmpty();
     }
 
+    /** C5: as go-winio and Go write them. */
     @ParameterizedTest
     @ValueSource(strings = {"attributes-and-eas", "base-sparse-links", "basic", "names", "reparse", "streams", "times"})
     void goldenLayersComeBackIdentical(String set) throws IOException {
@@ -296,6 +297,7 @@ abstract class DriverContract extends DriverTestCase {
         look(driver, "two", root -> assertThat(tree(root)).isEqualTo(expected));
     }
 
+    /** C4, C20. */
     @Test
     void keepsWhatOnlyWindowsKnows() throws IOException {
         byte[] tar = tar(writer -> {
@@ -357,6 +359,7 @@ abstract class DriverContract extends DriverTestCase {
         assertThatThrownBy(() -> driver.entries("base", "Files/missing")).isInstanceOf(LayerException.class);
     }
 
+    /** C1. */
     @Test
     void lintNamesWhatLacks() throws IOException {
         byte[] bare = BareTars.tar(Map.of("Files", "", "Files/a.txt", "a"));

@@ -17,6 +17,7 @@ class WindowsLayerTarWriterTest {
     private static final Instant TIME = Instant.parse("2025-11-04T09:15:30.1234567Z");
     private static final byte[] CONTENT = "content".getBytes(StandardCharsets.UTF_8);
 
+    /** C1. */
     @Test
     void writesWhatWindowsNeeds() throws IOException {
         List<TarArchiveEntry> entries = WindowsTarEntriesTest.entries(write(tar -> {
@@ -72,6 +73,7 @@ class WindowsLayerTarWriterTest {
         assertThat(write(content)).isEqualTo(write(content));
     }
 
+    /** C10. */
     @Test
     void longAndForeignNamesSurvive() throws IOException {
         String name = "Files/" + "n".repeat(120) + "/\u00e4\u4e2d\ud83d\ude00.txt";
