@@ -85,7 +85,8 @@ class OptionsTest {
                 .withProgress(listener)
                 .withCancellation(token);
         assertThat(diff)
-                .isEqualTo(new DiffOptions(ArchiveFormat.TRANSPORT, Compression.ZSTD, 7, 3, true, false, listener, token));
+                .isEqualTo(
+                        new DiffOptions(ArchiveFormat.TRANSPORT, Compression.ZSTD, 7, 3, true, false, listener, token));
         ApplyOptions apply = ApplyOptions.DEFAULT
                 .withExpectedDiffId("sha256:a")
                 .withExpectedBlobDigest("sha256:b")
