@@ -8,8 +8,11 @@ import dev.wclayer.EntryDetails;
 import dev.wclayer.EntryInfo;
 import dev.wclayer.LayerProblem;
 import dev.wclayer.LayerSummary;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 
 /** The values of the API as JSON (store §9). By hand, not by reflection: the names are a promise, and this starts faster. */
@@ -82,6 +85,7 @@ final class Json {
         object.addProperty("creationTime", details.creation().instant().toString());
         object.addProperty("accessTime", details.access().instant().toString());
         object.addProperty("changeTime", details.change().instant().toString());
+        object.add("timesNotRecorded", texts(timesNotRecorded(details)));
         object.addProperty("sddl", details.sddl());
         object.addProperty("securityDescriptor", base64(details.securityDescriptor()));
         object.addProperty("reparseTag", Integer.toUnsignedLong(details.reparseTag()));
@@ -96,6 +100,22 @@ final class Json {
         object.addProperty("sparse", details.sparse());
         object.addProperty("shortName", details.shortName());
         return object;
+    }
+
+    /** The keys of the times that the archive lacked; they show the write time. */
+    private static List<String> timesNotRecorded(EntryDetails details) {
+        List<String> keys = new ArrayList<>();
+        Map.of(
+                        "creationTime", details.creation(),
+                        "accessTime", details.access(),
+                        "changeTime", details.change())
+                .forEach((key, time) -> {
+                    if (!time.recorded()) {
+                        keys.add(key);
+                    }
+                });
+        Collections.sort(keys);
+        return keys;
     }
 
     private static String base64(byte[] bytes) {

@@ -2,6 +2,7 @@ package dev.wclayer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import dev.wclayer.compress.WindowsLayerTarWriter;
 import dev.wclayer.compress.WindowsMetadata;
@@ -120,6 +121,18 @@ class LookInsideCommandsTest extends CliTestCase {
                         "written    2023-11-14T22:13:20Z",
                         "sddl       (none)",
                         "object id  " + "00".repeat(63) + "01");
+        JsonObject bare = run("stat", "bare", "Files/a", "--json").done().object();
+        assertThat(bare.get("timesNotRecorded").getAsJsonArray().asList())
+                .extracting(JsonElement::getAsString)
+                .containsExactly("accessTime", "changeTime", "creationTime");
+        assertThat(bare.get("objectId").getAsString())
+                .isEqualTo(Base64.getEncoder().encodeToString(objectId));
+        assertThat(run("stat", "l", "Files/all.txt", "--json")
+                        .done()
+                        .object()
+                        .get("timesNotRecorded")
+                        .getAsJsonArray())
+                .isEmpty();
         assertThat(run("lint", "bare").lines())
                 .containsExactly(
                         "bare: Files/a: no file attributes (MSWINDOWS.fileattr): Windows needs at least one",
