@@ -11,8 +11,7 @@ import java.util.List;
 
 /** {@code ./build bench} and {@code ./build guard}. */
 public final class Bench {
-    private static final String USAGE =
-            """
+    private static final String USAGE = """
             ./build bench quick [OPTIONS]   every question on small layers, about two minutes
             ./build bench full [OPTIONS]    the same on layers as large as real ones, about an hour
             ./build bench jmh [JMH ARGS]    one question in depth; -h lists the arguments, -l the benchmarks

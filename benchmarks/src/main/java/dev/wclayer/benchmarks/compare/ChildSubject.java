@@ -1,12 +1,11 @@
 package dev.wclayer.benchmarks.compare;
 
+import dev.wclayer.benchmarks.data.Trees;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-
-import dev.wclayer.benchmarks.data.Trees;
 
 /** A {@link Probe} in a process of its own, counted in seconds or in bytes. */
 final class ChildSubject implements Subject {

@@ -16,12 +16,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.function.BiPredicate;
 
 /** {@code ./build bench quick|full} and {@code ./build guard}. */
 public final class Comparison {
     private static final int MOST_ROUNDS = 40;
     private static final double QUICK_SECONDS = 1.5;
     private static final double FULL_SECONDS = 15;
+    /** Many short rounds: on a busy computer some of them are undisturbed. */
+    private static final double GUARD_SECONDS = 4;
     /** Memory does not depend on what else the computer does. */
     private static final RoundRobin BYTES = new RoundRobin(1, 1, 0);
 
@@ -69,7 +72,7 @@ public final class Comparison {
         String started = now();
         Path parent = parent();
         Host host = Host.here(parent);
-        Report report = new Report(host, started, "./build bench " + mode, measure(rows, parent));
+        Report report = new Report(host, started, command(), measure(rows, parent, (row, peer) -> true));
         Files.createDirectories(options.out());
         report.write(options.out().resolve(Dossier.REPORT));
         Dossier.write(report, options.out());
@@ -87,7 +90,7 @@ public final class Comparison {
             }
         }
         Path parent = parent();
-        Guard guard = new Guard(file, keys -> measure(rows(all, keys), parent));
+        Guard guard = new Guard(file, keys -> measure(rows(all, keys), parent, file::watches));
         List<Guard.Verdict> verdicts = guard.check();
         out.println();
         verdicts.forEach(verdict -> out.println(verdict.text(file.slack())));
@@ -100,9 +103,8 @@ public final class Comparison {
         return all.stream().filter(row -> keys.contains(row.key())).toList();
     }
 
-    private List<RowResult> measure(List<Row> rows, Path parent) throws IOException {
-        RoundRobin seconds =
-                new RoundRobin(options.rounds(), MOST_ROUNDS, mode.equals("full") ? FULL_SECONDS : QUICK_SECONDS);
+    private List<RowResult> measure(List<Row> rows, Path parent, BiPredicate<String, String> peers) throws IOException {
+        RoundRobin seconds = new RoundRobin(options.rounds(), MOST_ROUNDS, secondsForRow());
         List<RowResult> results = new ArrayList<>();
         String set = "";
         try (Workshop shop = new Workshop(new DataSets(options.data()), options.program(), parent)) {
@@ -112,12 +114,36 @@ public final class Comparison {
                     set = row.set();
                 }
                 RoundRobin robin = row.unit() == Unit.BYTES ? BYTES : seconds;
-                RowResult result = robin.measure(row, row.subjects().in(shop));
+                RowResult result = robin.measure(row, chosen(row, row.subjects().in(shop), peers));
                 print(result);
                 results.add(result);
             }
         }
         return results;
+    }
+
+    private double secondsForRow() {
+        return switch (mode) {
+            case "full" -> FULL_SECONDS;
+            case "guard" -> GUARD_SECONDS;
+            default -> QUICK_SECONDS;
+        };
+    }
+
+    /** Ours, and those of the others that are wanted. */
+    private static List<Subject> chosen(Row row, List<Subject> subjects, BiPredicate<String, String> peers) {
+        List<Subject> chosen = new ArrayList<>(subjects.subList(0, 1));
+        for (Subject peer : subjects.subList(1, subjects.size())) {
+            if (peers.test(row.key(), peer.name())) {
+                chosen.add(peer);
+            }
+        }
+        return chosen;
+    }
+
+    private String command() {
+        return "./build bench " + mode
+                + (options.rows().isEmpty() ? "" : " --rows " + String.join(",", options.rows()));
     }
 
     private void print(RowResult row) {
@@ -153,6 +179,8 @@ public final class Comparison {
     }
 
     private static String now() {
-        return OffsetDateTime.now(ZoneOffset.UTC).truncatedTo(ChronoUnit.SECONDS).toString();
+        return OffsetDateTime.now(ZoneOffset.UTC)
+                .truncatedTo(ChronoUnit.SECONDS)
+                .toString();
     }
 }

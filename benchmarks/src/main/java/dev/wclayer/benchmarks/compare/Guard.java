@@ -55,7 +55,9 @@ public final class Guard {
     public List<Verdict> check() throws IOException {
         List<Verdict> verdicts = judge(file.floors(), measuring.of(file.rows()), false);
         Set<String> doubtful = new LinkedHashSet<>();
-        verdicts.stream().filter(verdict -> !verdict.held()).forEach(verdict -> doubtful.add(verdict.floor().row()));
+        verdicts.stream()
+                .filter(verdict -> !verdict.held())
+                .forEach(verdict -> doubtful.add(verdict.floor().row()));
         if (doubtful.isEmpty()) {
             return verdicts;
         }
@@ -63,7 +65,8 @@ public final class Guard {
                 .filter(verdict -> !verdict.held())
                 .map(Verdict::floor)
                 .toList();
-        List<Verdict> last = new ArrayList<>(verdicts.stream().filter(Verdict::held).toList());
+        List<Verdict> last =
+                new ArrayList<>(verdicts.stream().filter(Verdict::held).toList());
         last.addAll(judge(failed, measuring.of(doubtful), true));
         return last;
     }
@@ -87,6 +90,7 @@ public final class Guard {
                 }
             }
         }
-        throw new IOException("guard.json: no row '" + floor.row() + "' with a peer '" + floor.peer() + "' was measured");
+        throw new IOException(
+                "guard.json: no row '" + floor.row() + "' with a peer '" + floor.peer() + "' was measured");
     }
 }

@@ -49,6 +49,12 @@ public record GuardFile(double slack, List<Floor> floors) {
         }
     }
 
+    /** Whether there is a floor for a peer in a row. */
+    public boolean watches(String row, String peer) {
+        return floors.stream()
+                .anyMatch(floor -> floor.row().equals(row) && floor.peer().equals(peer));
+    }
+
     /** The rows it needs. */
     public Set<String> rows() {
         Set<String> rows = new LinkedHashSet<>();

@@ -40,7 +40,11 @@ public record Host(Map<String, String> facts) {
     private static String version(String program) {
         String option = program.equals("openssl") ? " version" : " --version";
         try {
-            return Shell.run(program + option + " 2>&1").lines().findFirst().orElse("").strip();
+            return Shell.run(program + option + " 2>&1")
+                    .lines()
+                    .findFirst()
+                    .orElse("")
+                    .strip();
         } catch (IOException absent) {
             return "not installed";
         }

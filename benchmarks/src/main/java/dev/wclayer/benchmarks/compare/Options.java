@@ -1,6 +1,8 @@
 package dev.wclayer.benchmarks.compare;
 
 import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.List;
 
 /**
@@ -33,7 +35,7 @@ record Options(List<String> rows, int rounds, String work, Path data, Path progr
                 "",
                 Path.of("benchmarks/target/data"),
                 Path.of("native/target/cmake/release/core_bench"),
-                Path.of("benchmarks/target/results", mode),
+                usualOut(mode),
                 Path.of("benchmarks/guard.json"));
         for (int i = 0; i < words.size(); i += 2) {
             if (i + 1 == words.size()) {
@@ -42,6 +44,13 @@ record Options(List<String> rows, int rounds, String work, Path data, Path progr
             options = options.with(words.get(i), words.get(i + 1));
         }
         return options;
+    }
+
+    /** Figures of a full run are meant to be kept. */
+    private static Path usualOut(String mode) {
+        return mode.equals("full")
+                ? Path.of("benchmarks/results", LocalDate.now(ZoneOffset.UTC) + "-peers")
+                : Path.of("benchmarks/target/results", mode);
     }
 
     private Options with(String option, String value) throws UsageException {
@@ -53,8 +62,10 @@ record Options(List<String> rows, int rounds, String work, Path data, Path progr
             case "--core" -> new Options(rows, rounds, work, data, Path.of(value), out, guard);
             case "--out" -> new Options(rows, rounds, work, data, program, Path.of(value), guard);
             case "--guard" -> new Options(rows, rounds, work, data, program, out, Path.of(value));
-            default -> throw new UsageException("unknown option '" + option
-                    + "'; there are --rows A,B --rounds N --work DIR --data DIR --core FILE --out DIR --guard FILE");
+            default ->
+                throw new UsageException(
+                        "unknown option '" + option
+                                + "'; there are --rows A,B --rounds N --work DIR --data DIR --core FILE --out DIR --guard FILE");
         };
     }
 

@@ -29,8 +29,8 @@ public final class Probe {
             case "diff" -> diff(Packing.valueOf(args[1]), Path.of(args[2]), args[3]);
             case "apply" -> apply(Path.of(args[1]), Path.of(args[2]));
             case "peer-diff" -> JavaCodec.valueOf(args[1]).write(Path.of(args[2]), new CountingSink());
-            case "peer-apply" -> JavaCodec.valueOf(args[1])
-                    .unpack(Path.of(args[2]), Files.createDirectory(Path.of(args[3])));
+            case "peer-apply" ->
+                JavaCodec.valueOf(args[1]).unpack(Path.of(args[2]), Files.createDirectory(Path.of(args[3])));
             default -> throw new IllegalArgumentException(args[0]);
         }
         boolean ours = args[0].equals("diff") || args[0].equals("apply");

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param rows the figures
  */
 public record Report(Host host, String started, String command, List<RowResult> rows) {
-    private static final Gson GSON = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
+    private static final Gson GSON =
+            new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
 
     /** The figures of one row, ours first. */
     public record RowResult(String id, String question, String set, Unit unit, List<SubjectResult> subjects) {

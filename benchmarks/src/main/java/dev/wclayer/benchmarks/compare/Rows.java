@@ -1,6 +1,5 @@
 package dev.wclayer.benchmarks.compare;
 
-import dev.wclayer.DiffOptions;
 import dev.wclayer.benchmarks.compare.Row.Target;
 import dev.wclayer.benchmarks.data.DataSet;
 import dev.wclayer.benchmarks.data.DataSets;
@@ -145,9 +144,7 @@ final class Rows {
                 "apply-gzip",
                 "How long does ApplyDiff of a gzip layer take, with both digests?",
                 scale.nano(),
-                List.of(
-                        new Target(JavaCodec.JAVA_GZIP.text(), 2.6),
-                        new Target("igzip -dc | tar x (no digest)", 1.6)),
+                List.of(new Target(JavaCodec.JAVA_GZIP.text(), 2.6), new Target("igzip -dc | tar x (no digest)", 1.6)),
                 shop -> {
                     ApplyTasks apply = new ApplyTasks(shop.stage(scale.nano()));
                     return List.of(
@@ -191,28 +188,33 @@ final class Rows {
         });
     }
 
-    /** Not gated: the peers flush nothing, and what flushing costs is the disk's business. */
+    /** On a disk, where flushing means something. No target: what it costs is the disk's business. */
     private void durable() {
-        time("apply-durable", "What does it cost that a layer survives a power cut?", scale.nano(), List.of(), shop -> {
-            ApplyTasks apply = new ApplyTasks(shop.stage(scale.nano()));
+        String set = "nano/10"; // every run stays on the disk until the end
+        time("apply-durable", "What does it cost that a layer survives a power cut?", set, List.of(), shop -> {
+            ApplyTasks apply = new ApplyTasks(shop.stage(set));
             return List.of(
-                    apply.ours(Packing.PLAIN),
-                    apply.ours(
-                            "wclayer, durability=full",
-                            shop.closing(ProcessRows.open(shop.stage(scale.nano()).home(), "full")),
-                            Packing.PLAIN));
+                    apply.kept("wclayer", shop.closing(ProcessRows.open(shop.onDisk("flushed"), "full"))),
+                    apply.kept(
+                            "wclayer, durability=none",
+                            shop.closing(ProcessRows.open(shop.onDisk("unflushed"), "none"))));
         });
     }
 
     private void manyLayers() {
         String set = scale.layers() + " layers of 10 files";
-        time("apply-many", "How long do many layers of a few files take?", set, List.of(new Target(SHA256, 2)), shop -> {
-            DataSets.Layer layer = shop.sets().layer(new DataSet("ten", DataSet.Shape.SMALL, 10, 3, 25_600));
-            ManyLayers many = new ManyLayers(layer, scale.layers(), shop.fresh("many"));
-            return List.of(
-                    many.ours(shop.closing(ProcessRows.open(shop.fresh("home"), "none"))),
-                    many.java(JavaCodec.COMMONS_SHA256));
-        });
+        time(
+                "apply-many",
+                "How long do many layers of a few files take?",
+                set,
+                List.of(new Target(SHA256, 2)),
+                shop -> {
+                    DataSets.Layer layer = shop.sets().layer(new DataSet("ten", DataSet.Shape.SMALL, 10, 3, 25_600));
+                    ManyLayers many = new ManyLayers(layer, scale.layers(), shop.fresh("many"));
+                    return List.of(
+                            many.ours(shop.closing(ProcessRows.open(shop.fresh("home"), "none"))),
+                            many.java(JavaCodec.COMMONS_SHA256));
+                });
     }
 
     private void core() {
@@ -242,19 +244,22 @@ final class Rows {
                 "How long do Changes of a writable layer take, tree against tree?",
                 set,
                 List.of(new Target(rsync, 3)),
-                shop -> List.of(
-                        ChangeTasks.ofTwoTrees(shop.changes(set)), ChangeTasks.byRsync(shop.changes(set))));
+                shop -> List.of(ChangeTasks.ofTwoTrees(shop.changes(set)), ChangeTasks.byRsync(shop.changes(set))));
         time(
                 "changes-list",
                 "How long do Changes of a committed layer take?",
                 set,
                 List.of(new Target(rsync, 20)),
-                shop ->
-                        List.of(ChangeTasks.ofOwnList(shop.changes(set)), ChangeTasks.byRsync(shop.changes(set))));
-        time("diff-size", "How long does DiffSize take?", set, List.of(new Target("du -s", 5)), shop -> List.of(
-                ChangeTasks.size(shop.stage(set)),
-                ChangeTasks.sizeByDu(shop.stage(set)),
-                ChangeTasks.sizeByJava(shop.stage(set))));
+                shop -> List.of(ChangeTasks.ofOwnList(shop.changes(set)), ChangeTasks.byRsync(shop.changes(set))));
+        time(
+                "diff-size",
+                "How long does DiffSize take?",
+                set,
+                List.of(new Target("du -s", 5)),
+                shop -> List.of(
+                        ChangeTasks.size(shop.stage(set)),
+                        ChangeTasks.sizeByDu(shop.stage(set)),
+                        ChangeTasks.sizeByJava(shop.stage(set))));
     }
 
     /** Hundredth, tenth and whole: does twice the layer take twice the time? */

@@ -12,7 +12,9 @@ public enum Unit {
     /** A figure with its unit, as people read it. */
     public String text(double value) {
         if (this == SECONDS) {
-            return value < 1 ? String.format(Locale.ROOT, "%.1f ms", value * 1e3) : String.format(Locale.ROOT, "%.2f s", value);
+            return value < 1
+                    ? String.format(Locale.ROOT, "%.1f ms", value * 1e3)
+                    : String.format(Locale.ROOT, "%.2f s", value);
         }
         return String.format(Locale.ROOT, "%.1f MB", value / 1e6);
     }

@@ -64,6 +64,13 @@ public final class Workshop implements AutoCloseable {
         return work.resolve(name + "-" + ++folders);
     }
 
+    /** A folder beside the data sets, not there yet, which goes at the end. */
+    public Path onDisk(String name) {
+        Path folder = sets.folder().resolve("work").resolve(name + "-" + ++folders);
+        closing(() -> Trees.delete(folder));
+        return folder;
+    }
+
     /** A data set, set up. */
     public Stage stage(String set) throws IOException {
         Stage stage = stages.get(set);

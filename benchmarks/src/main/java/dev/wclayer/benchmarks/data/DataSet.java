@@ -49,23 +49,19 @@ public record DataSet(String name, Shape shape, int files, int folders, long pay
     public static DataSet of(String name) {
         int slash = name.indexOf('/');
         String base = slash < 0 ? name : name.substring(0, slash);
-        Shape shape =
-                switch (base.toLowerCase(Locale.ROOT)) {
-                    case "nano" -> Shape.WINDOWS;
-                    case "core" -> Shape.WINDOWS_LARGE;
-                    case "small" -> Shape.SMALL;
-                    case "million" -> Shape.TINY;
-                    case "pe" -> Shape.PE;
-                    default -> throw new IllegalArgumentException(
-                            "no data set '" + name + "'; there are nano, core, small, million and pe, and parts as nano/10");
-                };
+        Shape shape = switch (base.toLowerCase(Locale.ROOT)) {
+            case "nano" -> Shape.WINDOWS;
+            case "core" -> Shape.WINDOWS_LARGE;
+            case "small" -> Shape.SMALL;
+            case "million" -> Shape.TINY;
+            case "pe" -> Shape.PE;
+            default ->
+                throw new IllegalArgumentException("no data set '" + name
+                        + "'; there are nano, core, small, million and pe, and parts as nano/10");
+        };
         int divisor = slash < 0 ? 1 : divisor(name, name.substring(slash + 1), shape);
         return new DataSet(
-                name,
-                shape,
-                shape.files / divisor,
-                Math.max(1, shape.folders / divisor),
-                shape.payloadBytes / divisor);
+                name, shape, shape.files / divisor, Math.max(1, shape.folders / divisor), shape.payloadBytes / divisor);
     }
 
     /** The name as part of a path. */

@@ -29,6 +29,11 @@ public final class DataSets {
         this.folder = folder;
     }
 
+    /** Where they are. */
+    public Path folder() {
+        return folder;
+    }
+
     /**
      * A set, made now unless it is there.
      *
@@ -87,7 +92,11 @@ public final class DataSets {
             Trees.delete(unfinished);
             Files.createDirectories(unfinished);
             if (set.shape() == DataSet.Shape.PE) {
-                LayerMaker.pack(wineFiles(), "Files/Windows/System32", unfinished.resolve("layer.tar"), unfinished.resolve("tree"));
+                LayerMaker.pack(
+                        wineFiles(),
+                        "Files/Windows/System32",
+                        unfinished.resolve("layer.tar"),
+                        unfinished.resolve("tree"));
             } else {
                 LayerMaker.generate(set, unfinished.resolve("layer.tar"), unfinished.resolve("tree"));
             }
@@ -103,8 +112,8 @@ public final class DataSets {
 
     private static List<Path> wineFiles() throws IOException {
         if (!Files.isDirectory(WINE)) {
-            throw new IOException("the data set pe is made from the Debian package libwine, which is not installed (no " + WINE
-                    + "): apt-get install libwine, or leave out the rows of pe");
+            throw new IOException("the data set pe is made from the Debian package libwine, which is not installed (no "
+                    + WINE + "): apt-get install libwine, or leave out the rows of pe");
         }
         try (Stream<Path> files = Files.list(WINE)) {
             return files.filter(Files::isRegularFile).sorted().toList();

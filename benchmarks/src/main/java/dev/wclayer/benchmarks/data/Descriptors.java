@@ -36,8 +36,15 @@ final class Descriptors {
         ByteBuffer out = ByteBuffer.allocate(HEADER + list + service.length + system.length)
                 .order(ByteOrder.LITTLE_ENDIAN);
         out.put((byte) 1).put((byte) 0).putShort((short) SELF_RELATIVE_WITH_DACL);
-        out.putInt(HEADER + list).putInt(HEADER + list + service.length).putInt(0).putInt(HEADER);
-        out.put((byte) 2).put((byte) 0).putShort((short) list).putShort((short) 4).putShort((short) 0);
+        out.putInt(HEADER + list)
+                .putInt(HEADER + list + service.length)
+                .putInt(0)
+                .putInt(HEADER);
+        out.put((byte) 2)
+                .put((byte) 0)
+                .putShort((short) list)
+                .putShort((short) 4)
+                .putShort((short) 0);
         ace(out, FULL, service);
         ace(out, random.nextBoolean() ? FULL : READ_AND_EXECUTE, administrators);
         ace(out, READ_AND_EXECUTE, system);
@@ -51,7 +58,11 @@ final class Descriptors {
 
     /** Access allowed, not inherited. */
     private static void ace(ByteBuffer out, int mask, byte[] sid) {
-        out.put((byte) 0).put((byte) 0).putShort((short) aceSize(sid)).putInt(mask).put(sid);
+        out.put((byte) 0)
+                .put((byte) 0)
+                .putShort((short) aceSize(sid))
+                .putInt(mask)
+                .put(sid);
     }
 
     /** S-1-5 and so on. */

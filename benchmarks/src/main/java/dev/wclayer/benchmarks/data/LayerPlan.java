@@ -45,7 +45,9 @@ final class LayerPlan {
     private List<String> folders() {
         boolean deep = set.shape() == DataSet.Shape.WINDOWS || set.shape() == DataSet.Shape.WINDOWS_LARGE;
         List<String> folders = new ArrayList<>();
-        for (String fixed : deep ? List.of("Files/Windows", "Files/Windows/WinSxS", "Files/Windows/System32") : List.of("Files/data")) {
+        for (String fixed : deep
+                ? List.of("Files/Windows", "Files/Windows/WinSxS", "Files/Windows/System32")
+                : List.of("Files/data")) {
             folder(fixed);
         }
         for (int i = entries.size() + 1; i < set.folders(); i++) { // and Files itself
@@ -89,12 +91,11 @@ final class LayerPlan {
     private void file(String folder, int index, long size) {
         int dice = random.nextInt(10);
         Payload.Kind kind = dice < 6 ? Payload.Kind.EXECUTABLE : dice < 9 ? Payload.Kind.TEXT : Payload.Kind.NOISE;
-        String extension =
-                switch (kind) {
-                    case EXECUTABLE -> random.nextInt(8) == 0 ? ".exe" : ".dll";
-                    case TEXT -> random.nextInt(3) == 0 ? ".xml" : ".manifest";
-                    case NOISE -> random.nextBoolean() ? ".cat" : ".png";
-                };
+        String extension = switch (kind) {
+            case EXECUTABLE -> random.nextInt(8) == 0 ? ".exe" : ".dll";
+            case TEXT -> random.nextInt(3) == 0 ? ".xml" : ".manifest";
+            case NOISE -> random.nextBoolean() ? ".cat" : ".png";
+        };
         String path = folder + "/" + word() + word() + index + extension;
         entries.add(new Entry(path, false, size, kind, random.nextLong(), descriptor(), time()));
     }

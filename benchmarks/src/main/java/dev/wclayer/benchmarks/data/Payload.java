@@ -55,7 +55,7 @@ final class Payload {
         long rest = dice >>> 8;
         if (choice < 116) {
             append(CODE[skewed(rest, CODE.length)], length);
-        } else if (choice < 170) {
+        } else if (choice < 188) {
             number(rest, 4, length);
         } else if (choice < 214) {
             number(rest & 0xfff, 4, length); // a small number of 32 bits
@@ -69,7 +69,7 @@ final class Payload {
     private void text(int length) {
         long dice = random();
         append(WORDS[skewed(dice, WORDS.length)], length);
-        if ((dice >>> 40) % 7 == 0) {
+        if ((dice >>> 40) % 2 == 0) {
             number(hexadecimal(random()), 8, length);
         }
     }
@@ -129,14 +129,15 @@ final class Payload {
     }
 
     private static byte[][] words() {
-        String text = "<assembly xmlns=\"urn:schemas-microsoft-com:asm.v3\" |manifestVersion=\"1.0\">\r\n  |<assemblyIdentity "
-                + "|name=\"Microsoft-Windows-|version=\"10.0.20348.|processorArchitecture=\"amd64\" |language=\"neutral\" "
-                + "|buildType=\"release\" |publicKeyToken=\"31bf3856ad364e35\" |versionScope=\"nonSxS\" />\r\n  "
-                + "|<dependency |discoverable=\"no\" |resourceType=\"resources\">\r\n    |<file |destinationPath=\"$(runtime."
-                + "|system32)\\|importPath=\"$(build.nttree)\\|hashalg=\"SHA256\" |hash=\"|\" |</file>\r\n  |<registryKey "
-                + "|keyName=\"HKEY_LOCAL_MACHINE\\SOFTWARE\\|Microsoft\\Windows\\CurrentVersion\\|<registryValue "
-                + "|valueType=\"REG_SZ\" |operationHint=\"replace\" |owner=\"true\" |</registryKey>\r\n  |securityDescriptor "
-                + "|Service|Network|Storage|Driver|Update|Management|Provider|Interface|Configuration|Diagnostics|Security";
+        String text =
+                "<assembly xmlns=\"urn:schemas-microsoft-com:asm.v3\" |manifestVersion=\"1.0\">\r\n  |<assemblyIdentity "
+                        + "|name=\"Microsoft-Windows-|version=\"10.0.20348.|processorArchitecture=\"amd64\" |language=\"neutral\" "
+                        + "|buildType=\"release\" |publicKeyToken=\"31bf3856ad364e35\" |versionScope=\"nonSxS\" />\r\n  "
+                        + "|<dependency |discoverable=\"no\" |resourceType=\"resources\">\r\n    |<file |destinationPath=\"$(runtime."
+                        + "|system32)\\|importPath=\"$(build.nttree)\\|hashalg=\"SHA256\" |hash=\"|\" |</file>\r\n  |<registryKey "
+                        + "|keyName=\"HKEY_LOCAL_MACHINE\\SOFTWARE\\|Microsoft\\Windows\\CurrentVersion\\|<registryValue "
+                        + "|valueType=\"REG_SZ\" |operationHint=\"replace\" |owner=\"true\" |</registryKey>\r\n  |securityDescriptor "
+                        + "|Service|Network|Storage|Driver|Update|Management|Provider|Interface|Configuration|Diagnostics|Security";
         String[] parts = text.split("\\|", -1);
         byte[][] words = new byte[parts.length][];
         for (int i = 0; i < parts.length; i++) {

@@ -3,18 +3,20 @@ package dev.wclayer.benchmarks.report;
 import dev.wclayer.benchmarks.compare.Report.RowResult;
 import dev.wclayer.benchmarks.compare.Report.SubjectResult;
 import dev.wclayer.benchmarks.compare.Subject;
-import dev.wclayer.benchmarks.compare.Unit;
 import dev.wclayer.benchmarks.data.DataSet;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** The three sorts of pictures of a dossier. */
 final class Charts {
-    private static final int WIDTH = 860;
-    private static final int LABELS = 330;
+    private static final int WIDTH = 960;
+    private static final int LABELS = 400;
+    private static final int FIGURES = 160;
+    private static final double MOST_OF_TARGET = 3;
     private static final int RIGHT = 110;
     private static final int BAR = 18;
     private static final int STEP = 26;
@@ -24,48 +26,82 @@ final class Charts {
 
     private Charts() {}
 
-    /** Each peer's figure divided by ours, with the mark to be reached; beyond 1 we are ahead. */
-    static String ratios(RowResult row) {
-        List<SubjectResult> peers = row.peers();
-        Svg svg = new Svg(WIDTH, TOP + STEP * peers.size() + 34, row.key() + ": " + row.question());
-        svg.text(8, 40, "ours: " + row.unit().text(row.ours().best()) + ". Bars: the peer's figure ÷ ours.", 12, "start", false);
-        double most = 1.2;
-        for (SubjectResult peer : peers) {
-            most = Math.max(most, Math.max(peer.ratio(), peer.target() == null ? 0 : peer.target()));
+    /** One bar. */
+    private record Bar(
+            String label, double length, @Nullable Double mark, String figure) {}
+
+    /** Everything that has a target, as a part of it: what ends right of the line has reached it. */
+    static String overview(List<RowResult> rows) {
+        List<Bar> bars = new ArrayList<>();
+        for (RowResult row : rows) {
+            for (SubjectResult peer : row.peers()) {
+                Double target = peer.target();
+                if (target != null) {
+                    double part = peer.ratio() / target;
+                    String figure = String.format(Locale.ROOT, "%.2f of %.2f ×", peer.ratio(), target);
+                    bars.add(new Bar(row.key() + " · " + peer.name(), Math.min(part, MOST_OF_TARGET), null, figure));
+                }
+            }
         }
-        double scale = (WIDTH - LABELS - RIGHT) / most;
-        for (int i = 0; i < peers.size(); i++) {
-            ratio(svg, row.unit(), peers.get(i), TOP + STEP * i, scale);
-        }
-        int bottom = TOP + STEP * peers.size() + 4;
-        svg.axis(LABELS + scale, TOP - 6, LABELS + scale, bottom);
-        svg.text(LABELS + scale, bottom + 14, "1 = ours", 11, "middle", false);
-        if (peers.stream().anyMatch(peer -> peer.target() != null)) {
-            svg.line(WIDTH - RIGHT - 60, bottom + 10, WIDTH - RIGHT - 40, bottom + 10, Svg.TARGET, true);
-            svg.text(WIDTH - RIGHT - 34, bottom + 14, "target", 11, "start", false);
-        }
-        return svg.picture();
+        return bars(
+                "What was to be reached, and how much of it was",
+                "Bars end at " + (int) MOST_OF_TARGET + ".",
+                "target",
+                bars);
     }
 
-    private static void ratio(Svg svg, Unit unit, SubjectResult peer, int top, double scale) {
-        double end = LABELS + Math.max(0, peer.ratio()) * scale;
-        svg.text(LABELS - 8, top + 13, peer.name(), 13, "end", false);
-        svg.bar(LABELS, top, end - LABELS, BAR, peer.ratio() >= 1 ? Svg.OURS : Svg.PEER);
-        Double target = peer.target();
-        double label = end;
-        if (target != null) {
-            double mark = LABELS + target * scale;
-            svg.line(mark, top - 4, mark, top + BAR + 4, Svg.TARGET, true);
-            label = mark > end && mark - end < RIGHT ? mark : end;
+    /** Each peer's figure divided by ours, with the mark to be reached; beyond 1 we are ahead. */
+    static String ratios(RowResult row) {
+        List<Bar> bars = new ArrayList<>();
+        for (SubjectResult peer : row.peers()) {
+            String theirs = row.unit().text(peer.best() - peer.start());
+            String figure = String.format(Locale.ROOT, "%.2f × · %s", peer.ratio(), theirs);
+            bars.add(new Bar(peer.name(), Math.max(0, peer.ratio()), peer.target(), figure));
         }
-        String text = String.format(Locale.ROOT, "%.2f × · %s", peer.ratio(), unit.text(peer.best() - peer.start()));
-        svg.text(label + 6, top + 13, text, 12, "start", false);
+        String ours = "ours: " + row.unit().text(row.ours().best()) + ". Bars: the peer's figure ÷ ours.";
+        return bars(row.key() + ": " + row.question(), ours, "1 = ours", bars);
+    }
+
+    private static String bars(String title, String subtitle, String one, List<Bar> bars) {
+        int bottom = TOP + STEP * bars.size() + 4;
+        Svg svg = new Svg(WIDTH, bottom + 30, title);
+        svg.text(8, 40, subtitle, 12, "start", false);
+        double most = 1.2;
+        for (Bar bar : bars) {
+            most = Math.max(most, Math.max(bar.length(), bar.mark() == null ? 0 : bar.mark()));
+        }
+        double scale = (WIDTH - LABELS - FIGURES) / most;
+        for (int i = 0; i < bars.size(); i++) {
+            Bar bar = bars.get(i);
+            int top = TOP + STEP * i;
+            svg.text(LABELS - 8, top + 13, bar.label(), 12, "end", false);
+            svg.bar(LABELS, top, bar.length() * scale, BAR, bar.length() >= 1 ? Svg.OURS : Svg.PEER);
+            svg.text(WIDTH - 8, top + 13, bar.figure(), 12, "end", false);
+            Double mark = bar.mark();
+            if (mark != null) {
+                double x = LABELS + mark * scale;
+                svg.line(x, top - 4, x, top + BAR + 4, Svg.TARGET, true);
+            }
+        }
+        svg.axis(LABELS + scale, TOP - 6, LABELS + scale, bottom);
+        svg.text(LABELS + scale, bottom + 14, one, 11, "middle", false);
+        if (bars.stream().anyMatch(bar -> bar.mark() != null)) {
+            svg.line(WIDTH - 70, bottom + 10, WIDTH - 50, bottom + 10, Svg.TARGET, true);
+            svg.text(WIDTH - 8, bottom + 14, "target", 11, "end", false);
+        }
+        return svg.picture();
     }
 
     /** Time for each file while layers grow; level lines mean that twice the files take twice the time. */
     static String growth(String title, List<RowResult> rows) {
         Svg svg = new Svg(WIDTH, TOP + PLOT_HEIGHT + 60, title);
-        svg.text(8, 40, "microseconds for each file, best of each; files in the layer from left to right", 12, "start", false);
+        svg.text(
+                8,
+                40,
+                "microseconds for each file, best of each; files in the layer from left to right",
+                12,
+                "start",
+                false);
         Set<String> names = new LinkedHashSet<>();
         double most = 0;
         for (RowResult row : rows) {
@@ -113,7 +149,8 @@ final class Charts {
             }
         }
         frame(svg, bytes / 1e6, "%.0f MB");
-        svg.text(WIDTH - RIGHT, TOP + PLOT_HEIGHT + 16, String.format(Locale.ROOT, "%.1f s", seconds), 11, "end", false);
+        svg.text(
+                WIDTH - RIGHT, TOP + PLOT_HEIGHT + 16, String.format(Locale.ROOT, "%.1f s", seconds), 11, "end", false);
         for (int i = 0; i < sampled.size(); i++) {
             StringBuilder points = new StringBuilder();
             for (Subject.Sample sample : sampled.get(i).samples()) {

@@ -41,6 +41,11 @@ public final class Dossier {
     /** Names and texts of all charts. */
     static Map<String, String> pictures(Report report) {
         Map<String, String> pictures = new LinkedHashMap<>();
+        boolean targets =
+                report.rows().stream().flatMap(row -> row.peers().stream()).anyMatch(peer -> peer.target() != null);
+        if (targets) {
+            pictures.put("overview.svg", Charts.overview(report.rows()));
+        }
         for (String id : growing(report)) {
             List<RowResult> rows =
                     report.rows().stream().filter(row -> row.id().equals(id)).toList();
@@ -59,7 +64,10 @@ public final class Dossier {
 
     private static Set<String> growing(Report report) {
         Set<String> ids = new LinkedHashSet<>();
-        report.rows().stream().map(RowResult::id).filter(id -> id.startsWith(GROWTH)).forEach(ids::add);
+        report.rows().stream()
+                .map(RowResult::id)
+                .filter(id -> id.startsWith(GROWTH))
+                .forEach(ids::add);
         return ids;
     }
 
@@ -68,9 +76,9 @@ public final class Dossier {
     }
 
     private static String page(Report report) {
-        StringBuilder page = new StringBuilder("# wclayer beside its peers, " + report.started().substring(0, 10) + "\n\n");
-        page.append(
-                """
+        StringBuilder page = new StringBuilder(
+                "# wclayer beside its peers, " + report.started().substring(0, 10) + "\n\n");
+        page.append("""
                 All subjects of a row took turns in one run, on the same files, after their outputs had been compared. A ratio
                 is the peer's best figure ÷ our best one: above 1 we are ahead. What starting a peer's process costs was measured
                 with the same command on nothing, and is taken off its figure before the ratio. Absolute figures belong to this
@@ -78,22 +86,33 @@ public final class Dossier {
                 some 15 % from run to run.
 
                 """);
-        page.append("Again: `").append(report.command()).append("`. Raw figures: [").append(REPORT).append("](")
-                .append(REPORT).append(").\n\n");
-        page.append("## What was asked\n\n| row | ours | peer | peer's | ratio | of medians | target |\n|---|---|---|---|---|---|---|\n");
+        page.append("Again: `")
+                .append(report.command())
+                .append("`. Raw figures: [")
+                .append(REPORT)
+                .append("](")
+                .append(REPORT)
+                .append(").\n\n");
+        page.append(
+                "## What was asked\n\n| row | ours | peer | peer's | ratio | of medians | target |\n|---|---|---|---|---|---|---|\n");
         for (RowResult row : report.rows()) {
             for (SubjectResult peer : row.peers()) {
                 page.append(line(row, peer));
             }
         }
         page.append("\n## Charts\n\n");
-        pictures(report).keySet().forEach(name -> page.append("![").append(name).append("](").append(name).append(")\n\n"));
+        pictures(report)
+                .keySet()
+                .forEach(name ->
+                        page.append("![").append(name).append("](").append(name).append(")\n\n"));
         page.append("## Where\n\n| | |\n|---|---|\n");
-        report.host().facts().forEach((key, value) -> page.append("| ")
-                .append(key)
-                .append(" | ")
-                .append(cell(value))
-                .append(" |\n"));
+        report.host()
+                .facts()
+                .forEach((key, value) -> page.append("| ")
+                        .append(key)
+                        .append(" | ")
+                        .append(cell(value))
+                        .append(" |\n"));
         page.append("| started | ").append(report.started()).append(" |\n");
         return page.toString();
     }

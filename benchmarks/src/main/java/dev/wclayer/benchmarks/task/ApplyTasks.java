@@ -30,9 +30,9 @@ public final class ApplyTasks {
         return new OurTask("wclayer", stage.driver(), archive(packing));
     }
 
-    /** Ours by a driver with other options, in the same home. */
-    public Task ours(String name, WindowsDriver driver, Packing packing) throws IOException {
-        return new OurTask(name, driver, archive(packing));
+    /** Ours by a driver of another home. Layers stay: on ext4, creating files is slow after many were deleted. */
+    public Task kept(String name, WindowsDriver driver) {
+        return new KeptTask(name, driver, stage.layer().tar());
     }
 
     /** Commons Compress and what Java users put around it. */
@@ -49,13 +49,19 @@ public final class ApplyTasks {
 
     /** GNU tar; no digest. */
     public Task gnuTar() {
-        return new ShellTask("GNU tar (no digest)", "tar -C %s " + GNU_OPTIONS + " -f ", stage.layer().tar());
+        return new ShellTask(
+                "GNU tar (no digest)",
+                "tar -C %s " + GNU_OPTIONS + " -f ",
+                stage.layer().tar());
     }
 
     /** bsdtar; no digest. */
     public Task bsdtar() {
         String options = "--no-same-owner --no-same-permissions";
-        return new ShellTask("bsdtar (no digest)", "bsdtar -C %s -x " + options + " -f ", stage.layer().tar());
+        return new ShellTask(
+                "bsdtar (no digest)",
+                "bsdtar -C %s -x " + options + " -f ",
+                stage.layer().tar());
     }
 
     /** An unpacker and GNU tar; no digest. */
@@ -101,6 +107,29 @@ public final class ApplyTasks {
             List<String> contents = Contents.ofTree(driver.home().resolve(ID));
             cleanup();
             return contents;
+        }
+    }
+
+    private static final class KeptTask extends Task {
+        private final WindowsDriver driver;
+        private final Path archive;
+        private int layers;
+
+        KeptTask(String name, WindowsDriver driver, Path archive) {
+            super(name);
+            this.driver = driver;
+            this.archive = archive;
+        }
+
+        @Override
+        public long run() throws IOException {
+            return driver.applyDiff("layer-" + ++layers, "", archive).tarBytes();
+        }
+
+        @Override
+        public List<String> contents() throws IOException {
+            run();
+            return Contents.ofTree(driver.home().resolve("layer-" + layers));
         }
     }
 
@@ -161,7 +190,8 @@ public final class ApplyTasks {
             return Optional.of(new Task(name()) {
                 @Override
                 public long run() throws IOException {
-                    Shell.run(script.replaceFirst("%a", " /dev/null").replace("%s", Shell.quote(stage.scratch())) + " || true");
+                    Shell.run(script.replaceFirst("%a", " /dev/null").replace("%s", Shell.quote(stage.scratch()))
+                            + " || true");
                     return 0;
                 }
 

@@ -76,7 +76,10 @@ public final class ChangeStage implements AutoCloseable {
 
     private static List<Path> files(Path tree) throws IOException {
         try (Stream<Path> all = Files.walk(tree)) {
-            return all.filter(Files::isRegularFile).sorted().map(tree::relativize).toList();
+            return all.filter(Files::isRegularFile)
+                    .sorted()
+                    .map(tree::relativize)
+                    .toList();
         }
     }
 
@@ -133,7 +136,8 @@ public final class ChangeStage implements AutoCloseable {
     List<String> folders() throws IOException {
         List<String> folders = new ArrayList<>();
         try (Stream<Path> all = Files.walk(stage.tree())) {
-            all.filter(Files::isDirectory).forEach(path -> folders.add(stage.tree().relativize(path).toString()));
+            all.filter(Files::isDirectory)
+                    .forEach(path -> folders.add(stage.tree().relativize(path).toString()));
         }
         return folders;
     }

@@ -174,7 +174,8 @@ public final class ChangeTasks {
         @Override
         public List<String> contents() throws IOException {
             List<String> lines = new ArrayList<>();
-            for (String line : rsync(changes.changedTree(), changes.stage().tree()).split("\n", -1)) {
+            for (String line :
+                    rsync(changes.changedTree(), changes.stage().tree()).split("\n", -1)) {
                 int space = line.indexOf(' ');
                 if (line.startsWith("*deleting")) {
                     lines.add("D " + line.substring("*deleting".length()).strip());

@@ -59,7 +59,8 @@ final class CommonsTar {
         TarArchiveOutputStream tar = open(new TarArchiveOutputStream(out, "UTF-8"));
         try (Stream<Path> all = Files.walk(tree.resolve("Files"))) {
             for (Path path : (Iterable<Path>) all::iterator) {
-                tar.putArchiveEntry(new TarArchiveEntry(path, tree.relativize(path).toString()));
+                tar.putArchiveEntry(
+                        new TarArchiveEntry(path, tree.relativize(path).toString()));
                 if (Files.isRegularFile(path)) {
                     Files.copy(path, tar);
                 }

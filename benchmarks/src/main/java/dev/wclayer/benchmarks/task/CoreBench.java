@@ -84,7 +84,9 @@ public final class CoreBench implements AutoCloseable {
         return new Task("reading alone (the limit)") {
             @Override
             public long run() throws IOException {
-                return tell("read", stage.home().resolve(Stage.BASE).resolve("Files").toString());
+                return tell(
+                        "read",
+                        stage.home().resolve(Stage.BASE).resolve("Files").toString());
             }
 
             @Override

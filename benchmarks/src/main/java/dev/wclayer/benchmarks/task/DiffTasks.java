@@ -33,7 +33,10 @@ public final class DiffTasks {
 
     /** Ours from the stored metadata: what a Diff of a container costs. */
     public Task rebuild(Packing packing, int level) {
-        return ours("wclayer", DiffOptions.DEFAULT.withRebuild(true).withCompression(packing.compression(), level), packing);
+        return ours(
+                "wclayer",
+                DiffOptions.DEFAULT.withRebuild(true).withCompression(packing.compression(), level),
+                packing);
     }
 
     /** Ours from the kept skeleton: the very bytes that were applied. */
