@@ -20,11 +20,11 @@ import java.util.function.BiPredicate;
 
 /** {@code ./build bench quick|full} and {@code ./build guard}. */
 public final class Comparison {
-    private static final int MOST_ROUNDS = 40;
-    private static final double QUICK_SECONDS = 1.5;
-    private static final double FULL_SECONDS = 15;
-    /** Many short rounds: on a busy computer some of them are undisturbed. */
-    private static final double GUARD_SECONDS = 4;
+    private static final int MOST_ROUNDS = 200;
+    // A row may take so long if its figures do not settle; on a quiet computer they do at once.
+    private static final double QUICK_SECONDS = 5;
+    private static final double GUARD_SECONDS = 10;
+    private static final double FULL_SECONDS = 60;
     /** Memory does not depend on what else the computer does. */
     private static final RoundRobin BYTES = new RoundRobin(1, 1, 0);
 

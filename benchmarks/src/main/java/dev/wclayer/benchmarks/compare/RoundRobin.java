@@ -4,14 +4,19 @@ import dev.wclayer.benchmarks.compare.Report.RowResult;
 import dev.wclayer.benchmarks.compare.Report.SubjectResult;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Measures the subjects of a row by turns, so that whatever else the computer does meets all of them. Each round starts
- * with another subject.
+ * with another subject. On a busy computer it goes on until the best figures are no lucky or unlucky ones: a subject has
+ * settled when three of its figures lie close to its best.
  */
 public final class RoundRobin {
+    private static final int AGREEING = 3;
+    private static final double CLOSE = 1.04;
+
     private final int leastRounds;
     private final int mostRounds;
     private final double seconds;
@@ -21,7 +26,7 @@ public final class RoundRobin {
      *
      * @param leastRounds so many at least
      * @param mostRounds so many at most
-     * @param seconds between the two, as many as fit into this time
+     * @param seconds between the two: until all have settled, but no longer than this
      */
     public RoundRobin(int leastRounds, int mostRounds, double seconds) {
         this.leastRounds = leastRounds;
@@ -45,13 +50,23 @@ public final class RoundRobin {
             values.add(new ArrayList<>());
         }
         long begin = System.nanoTime();
-        for (int round = 0; round < leastRounds || (round < mostRounds && since(begin) < seconds); round++) {
+        for (int round = 0; round < leastRounds || goesOn(round, begin, values); round++) {
             for (int i = 0; i < subjects.size(); i++) {
                 int turn = (i + round) % subjects.size();
                 values.get(turn).add(subjects.get(turn).measure());
             }
         }
         return result(row, subjects, values);
+    }
+
+    private boolean goesOn(int round, long begin, List<List<Double>> values) {
+        boolean settled = values.stream().allMatch(RoundRobin::settled);
+        return !settled && round < mostRounds && since(begin) < seconds;
+    }
+
+    private static boolean settled(List<Double> values) {
+        double best = Collections.min(values);
+        return values.stream().filter(value -> value <= best * CLOSE).count() >= AGREEING;
     }
 
     private static void compareContents(Row row, List<Subject> subjects) throws IOException {

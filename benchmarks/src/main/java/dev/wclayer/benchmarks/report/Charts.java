@@ -13,9 +13,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The three sorts of pictures of a dossier. */
 final class Charts {
-    private static final int WIDTH = 960;
-    private static final int LABELS = 400;
-    private static final int FIGURES = 160;
+    private static final int WIDTH = 1000;
+    private static final int LABELS = 450;
+    private static final int FIGURES = 150;
     private static final double MOST_OF_TARGET = 3;
     private static final int RIGHT = 110;
     private static final int BAR = 18;
@@ -45,7 +45,7 @@ final class Charts {
         }
         return bars(
                 "What was to be reached, and how much of it was",
-                "Bars end at " + (int) MOST_OF_TARGET + ".",
+                "Each ratio as a part of its target, shown up to " + (int) MOST_OF_TARGET + " times of it.",
                 "target",
                 bars);
     }

@@ -83,7 +83,8 @@ public final class Dossier {
                 is the peer's best figure ÷ our best one: above 1 we are ahead. What starting a peer's process costs was measured
                 with the same command on nothing, and is taken off its figure before the ratio. Absolute figures belong to this
                 computer on this day, with whatever else it did: only the ratios of one run mean something, and those too move by
-                some 15 % from run to run.
+                some 15 % from run to run. Targets are set for whole layers; a part of one (as nano/10) is harder, because what a
+                layer costs whatever its size weighs more.
 
                 """);
         page.append("Again: `")

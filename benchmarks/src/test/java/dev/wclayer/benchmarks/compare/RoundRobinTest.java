@@ -28,6 +28,34 @@ class RoundRobinTest {
     }
 
     @Test
+    void itGoesOnUntilTheBestIsNoLuckyOne() throws Exception {
+        Row row = new Row("row", "How long?", "set", Unit.SECONDS, List.of(), shop -> List.of());
+        Subject noisy = new Scripted("a", 0, List.of(), 9, 4, 1, 3, 5, 2, 7, 1.02, 6, 1.03, 8, 8);
+        RowResult result = new RoundRobin(5, 100, 1e9).measure(row, List.of(noisy));
+        assertThat(result.ours().values()).containsExactly(4.0, 1.0, 3.0, 5.0, 2.0, 7.0, 1.02, 6.0, 1.03);
+    }
+
+    @Test
+    void itDoesNotGoOnForEver() throws Exception {
+        Row row = new Row("row", "How long?", "set", Unit.SECONDS, List.of(), shop -> List.of());
+        double[] falling = new double[20];
+        for (int i = 0; i < falling.length; i++) {
+            falling[i] = 100 - i * 5;
+        }
+        Subject restless = new Scripted("a", 0, List.of(), falling);
+        assertThat(new RoundRobin(5, 8, 1e9)
+                        .measure(row, List.of(restless))
+                        .ours()
+                        .values())
+                .hasSize(8);
+        assertThat(new RoundRobin(5, 8, 0)
+                        .measure(row, List.of(restless))
+                        .ours()
+                        .values())
+                .hasSize(5);
+    }
+
+    @Test
     void whatAProcessStartCostsIsTakenOffBeforeTheRatio() throws Exception {
         RowResult row = measure(
                 5,
