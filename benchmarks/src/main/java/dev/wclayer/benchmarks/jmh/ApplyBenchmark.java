@@ -12,8 +12,10 @@ import org.openjdk.jmh.annotations.Param;
 public class ApplyBenchmark extends TaskBenchmark {
     /** Who unpacks. */
     public enum Subject {
-        /** Ours. */
+        /** Ours, from a file that is read natively. */
         WCLAYER,
+        /** Ours, from a stream of Java's. */
+        WCLAYER_STREAM,
         /** GNU tar, behind igzip or zstd. */
         GNU_TAR,
         /** Commons Compress as its examples show it; plain only. */
@@ -25,7 +27,7 @@ public class ApplyBenchmark extends TaskBenchmark {
     }
 
     /** Who. */
-    @Param({"WCLAYER", "GNU_TAR", "COMMONS_DIGESTS"})
+    @Param({"WCLAYER", "WCLAYER_STREAM", "GNU_TAR", "COMMONS_DIGESTS"})
     public Subject subject;
 
     /** Which layer. */
@@ -41,6 +43,7 @@ public class ApplyBenchmark extends TaskBenchmark {
         ApplyTasks tasks = new ApplyTasks(shop.stage(layer));
         return switch (subject) {
             case WCLAYER -> tasks.ours(packing);
+            case WCLAYER_STREAM -> tasks.oursFromStream(packing);
             case GNU_TAR -> gnuTar(tasks);
             case COMMONS_NAIVE -> tasks.java(JavaCodec.COMMONS_NAIVE);
             case COMMONS_DIGESTS -> tasks.java(codec());

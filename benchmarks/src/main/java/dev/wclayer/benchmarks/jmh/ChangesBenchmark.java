@@ -6,7 +6,7 @@ import dev.wclayer.benchmarks.task.Task;
 import java.io.IOException;
 import org.openjdk.jmh.annotations.Param;
 
-/** How long does it take to say what a layer changed, one file of fifty being changed, new or gone? */
+/** How long does it take to say what a layer changed, one file of a hundred each being changed, new and gone? */
 public class ChangesBenchmark extends TaskBenchmark {
     /** Who looks. */
     public enum Subject {

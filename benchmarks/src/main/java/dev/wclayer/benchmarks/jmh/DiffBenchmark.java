@@ -41,6 +41,14 @@ public class DiffBenchmark extends TaskBenchmark {
         }
     }
 
+    /** Where ours goes. */
+    public enum Sink {
+        /** Read by Java. */
+        STREAM,
+        /** Written natively into a file. */
+        FILE
+    }
+
     /** Who. */
     @Param({"WCLAYER", "WCLAYER_REPLAY", "GNU_TAR", "BSDTAR", "COMMONS_NAIVE", "COMMONS_TUNED"})
     public Subject subject;
@@ -52,6 +60,10 @@ public class DiffBenchmark extends TaskBenchmark {
     /** How ours is packed; the peers' names say how theirs is. */
     @Param("PLAIN")
     public Packing packing;
+
+    /** Where ours goes; the peers' always go where nothing is kept. */
+    @Param("STREAM")
+    public Sink sink;
 
     /** Ours: compression workers; 0: one for each core, at most 4. */
     @Param("0")
@@ -73,7 +85,9 @@ public class DiffBenchmark extends TaskBenchmark {
                 .withRebuild(subject == Subject.WCLAYER)
                 .withCompression(packing.compression())
                 .withThreads(threads);
-        return tasks.ours("wclayer", options, packing);
+        return sink == Sink.FILE
+                ? tasks.oursIntoFile("wclayer", options, packing)
+                : tasks.ours("wclayer", options, packing);
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.wclayer.benchmarks.task;
 import dev.wclayer.WindowsDriver;
 import dev.wclayer.benchmarks.data.Trees;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -28,6 +29,19 @@ public final class ApplyTasks {
     /** Ours; always with both digests. */
     public Task ours(Packing packing) throws IOException {
         return new OurTask("wclayer", stage.driver(), archive(packing));
+    }
+
+    /** Ours from a stream of Java's: the bytes come through Java. */
+    public Task oursFromStream(Packing packing) throws IOException {
+        Path archive = archive(packing);
+        return new OurTask("wclayer, from a stream", stage.driver(), archive) {
+            @Override
+            public long run() throws IOException {
+                try (InputStream in = Files.newInputStream(archive)) {
+                    return stage.driver().applyDiff(ID, "", in).tarBytes();
+                }
+            }
+        };
     }
 
     /** Ours by a driver of another home. Layers stay: on ext4, creating files is slow after many were deleted. */
@@ -81,7 +95,7 @@ public final class ApplyTasks {
         };
     }
 
-    private static final class OurTask extends Task {
+    private static class OurTask extends Task {
         private final WindowsDriver driver;
         private final Path archive;
 

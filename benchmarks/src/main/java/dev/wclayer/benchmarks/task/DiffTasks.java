@@ -31,6 +31,30 @@ public final class DiffTasks {
         });
     }
 
+    /** Ours, written natively into a file: its bytes never reach Java. */
+    public Task oursIntoFile(String name, DiffOptions options, Packing packing) {
+        Path file = stage.scratch().resolve("diff");
+        return new Task(name) {
+            @Override
+            public long run() throws IOException {
+                try (LayerDiff diff = stage.driver().diff(Stage.BASE, null, options)) {
+                    return diff.transferTo(file);
+                }
+            }
+
+            @Override
+            public void cleanup() throws IOException {
+                Files.delete(file);
+            }
+
+            @Override
+            public List<String> contents() throws IOException {
+                run();
+                return contentsOf(file, packing);
+            }
+        };
+    }
+
     /** Ours from the stored metadata: what a Diff of a container costs. */
     public Task rebuild(Packing packing, int level) {
         return ours(
