@@ -18,6 +18,7 @@ import java.util.Map;
 public final class Workshop implements AutoCloseable {
     private static final Path SHARED_MEMORY = Path.of("/dev/shm");
     private static final long ENOUGH_BYTES = 6L << 30;
+    private static final int SWEEPS = 20;
 
     private final DataSets sets;
     private final Path program;
@@ -25,6 +26,7 @@ public final class Workshop implements AutoCloseable {
     private final Map<String, Stage> stages = new LinkedHashMap<>();
     private final Map<String, ChangeStage> changes = new LinkedHashMap<>();
     private final Deque<AutoCloseable> others = new ArrayDeque<>();
+    private final Thread sweeper = new Thread(this::sweep, "sweeper");
 
     private int folders;
 
@@ -40,6 +42,24 @@ public final class Workshop implements AutoCloseable {
         this.sets = sets;
         this.program = program;
         this.work = Files.createTempDirectory(parent, "wclayer-bench");
+        Runtime.getRuntime().addShutdownHook(sweeper);
+    }
+
+    /** Whoever presses Ctrl-C does not want gigabytes left in memory. The run that ends still makes files meanwhile. */
+    private void sweep() {
+        boolean swept = false;
+        for (int attempt = 0; attempt < SWEEPS && !swept; attempt++) {
+            swept = swept();
+        }
+    }
+
+    private boolean swept() {
+        try {
+            Trees.delete(work);
+            return true;
+        } catch (IOException stillWritten) {
+            return false;
+        }
     }
 
     /** Memory if there is enough of it, else the temporary folder: disks are slower than what is measured. */
@@ -130,6 +150,7 @@ public final class Workshop implements AutoCloseable {
             clear();
         } finally {
             Trees.delete(work);
+            Runtime.getRuntime().removeShutdownHook(sweeper);
         }
     }
 }
