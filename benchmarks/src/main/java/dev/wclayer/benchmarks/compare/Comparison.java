@@ -93,7 +93,7 @@ public final class Comparison {
         Guard guard = new Guard(file, keys -> measure(rows(all, keys), parent, file::watches));
         List<Guard.Verdict> verdicts = guard.check();
         out.println();
-        verdicts.forEach(verdict -> out.println(verdict.text(file.slack())));
+        verdicts.forEach(verdict -> out.println(verdict.text()));
         boolean held = verdicts.stream().allMatch(Guard.Verdict::held);
         out.println(held ? "guard: as fast as before" : "guard: SLOWER THAN BEFORE beside the peers marked FAIL");
         return held ? 0 : 1;

@@ -20,19 +20,23 @@ public final class Guard {
     }
 
     /** One floor, held against what was measured. */
-    public record Verdict(Floor floor, double measured, boolean held, boolean repeated) {
+    public record Verdict(Floor floor, double measured, double least, boolean repeated) {
+        /** Whether it is fast enough. */
+        public boolean held() {
+            return measured >= least;
+        }
+
         /** For people. */
-        public String text(double slack) {
+        public String text() {
             return String.format(
                     Locale.ROOT,
-                    "%-4s %-24s %-42s %6.2f x, floor %.2f - %.0f %% = %.2f%s",
-                    held ? "ok" : "FAIL",
+                    "%-4s %-34s %-42s %6.2f x, floor %.2f, with slack %.2f%s",
+                    held() ? "ok" : "FAIL",
                     floor.row(),
                     floor.peer(),
                     measured,
                     floor.ratio(),
-                    slack * 100,
-                    floor.ratio() * (1 - slack),
+                    least,
                     repeated ? " (second try)" : "");
         }
     }
@@ -74,8 +78,7 @@ public final class Guard {
     private List<Verdict> judge(List<Floor> floors, List<RowResult> results, boolean repeated) throws IOException {
         List<Verdict> verdicts = new ArrayList<>();
         for (Floor floor : floors) {
-            double ratio = find(floor, results).ratio();
-            verdicts.add(new Verdict(floor, ratio, ratio >= floor.ratio() * (1 - file.slack()), repeated));
+            verdicts.add(new Verdict(floor, find(floor, results).ratio(), file.least(floor), repeated));
         }
         return verdicts;
     }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The ratios that must not be lost, {@code benchmarks/guard.json}.
@@ -25,8 +26,9 @@ public record GuardFile(double slack, List<Floor> floors) {
      * @param row id and data set of a row
      * @param peer one of its peers
      * @param ratio what our lead over it was when this was last set
+     * @param slack its own slack, where its figures are steadier than others
      */
-    public record Floor(String row, String peer, double ratio) {}
+    public record Floor(String row, String peer, double ratio, @Nullable Double slack) {}
 
     /** Reads and checks it: a guard that guards nothing is an error. */
     public static GuardFile read(Path file) throws IOException {
@@ -39,6 +41,10 @@ public record GuardFile(double slack, List<Floor> floors) {
                 throw new IOException(file + ": slack is from 0 to " + MOST_SLACK + ", not " + guard.slack());
             }
             for (Floor floor : guard.floors()) {
+                Double own = floor.slack();
+                if (own != null && !(own >= 0 && own <= MOST_SLACK)) {
+                    throw new IOException(file + ": slack is from 0 to " + MOST_SLACK + ", not " + own);
+                }
                 if (floor.row() == null || floor.peer() == null || !(floor.ratio() > 0)) {
                     throw new IOException(file + ": a floor needs row, peer and a ratio above 0: " + floor);
                 }
@@ -47,6 +53,12 @@ public record GuardFile(double slack, List<Floor> floors) {
         } catch (JsonParseException malformed) {
             throw new IOException(file + " is malformed: " + malformed.getMessage(), malformed);
         }
+    }
+
+    /** What a ratio must reach. */
+    public double least(Floor floor) {
+        Double own = floor.slack();
+        return floor.ratio() * (1 - (own == null ? slack : own));
     }
 
     /** Whether there is a floor for a peer in a row. */

@@ -32,6 +32,7 @@ final class Rows {
         Rows all = new Rows(scale);
         all.diffs();
         all.applies();
+        all.processor();
         all.core();
         all.changes();
         all.growth();
@@ -186,6 +187,35 @@ final class Rows {
                     apply.java(JavaCodec.COMMONS_TUNED),
                     apply.java(JavaCodec.COMMONS_NAIVE));
         });
+    }
+
+    /** What is left of a comparison when neighbours take the processor away. */
+    private void processor() {
+        String set = Scale.LARGE; // the clock ticks every 10 ms
+        rows.add(new Row(
+                "processor-diff",
+                "How much processor time does a Diff with its diffID take?",
+                set,
+                Unit.SECONDS,
+                List.of(),
+                shop -> {
+                    DiffTasks diff = new DiffTasks(shop.stage(set));
+                    return List.of(
+                            new ProcessorTime(diff.rebuild(Packing.PLAIN, 0)),
+                            new ProcessorTime(diff.java(JavaCodec.COMMONS_SHA256)));
+                }));
+        rows.add(new Row(
+                "processor-apply",
+                "How much processor time does an ApplyDiff take?",
+                set,
+                Unit.SECONDS,
+                List.of(),
+                shop -> {
+                    ApplyTasks apply = new ApplyTasks(shop.stage(set));
+                    return List.of(
+                            new ProcessorTime(apply.ours(Packing.PLAIN)),
+                            new ProcessorTime(apply.java(JavaCodec.COMMONS_SHA256)));
+                }));
     }
 
     /** On a disk, where flushing means something. No target: what it costs is the disk's business. */

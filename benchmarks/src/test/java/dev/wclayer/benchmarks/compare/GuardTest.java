@@ -41,6 +41,15 @@ class GuardTest {
     }
 
     @Test
+    void aFloorMayHaveASlackOfItsOwn() throws Exception {
+        answers.add(List.of(row("a:x", "tar", 1.85)));
+        answers.add(List.of(row("a:x", "tar", 1.85)));
+        assertThat(check(new Floor("a:x", "tar", 2.0, 0.06))).noneMatch(Verdict::held);
+        answers.add(List.of(row("a:x", "tar", 1.89)));
+        assertThat(check(new Floor("a:x", "tar", 2.0, 0.06))).allMatch(Verdict::held);
+    }
+
+    @Test
     void aRatioBelowItsFloorTwiceFails() throws Exception {
         answers.add(List.of(row("a:x", "tar", 1.69)));
         answers.add(List.of(row("a:x", "tar", 1.69)));
@@ -48,7 +57,7 @@ class GuardTest {
         assertThat(verdicts).singleElement().satisfies(verdict -> {
             assertThat(verdict.held()).isFalse();
             assertThat(verdict.repeated()).isTrue();
-            assertThat(verdict.text(0.15)).startsWith("FAIL a:x").contains("tar", "1.69 x", "= 1.70", "second try");
+            assertThat(verdict.text()).startsWith("FAIL a:x").contains("tar", "1.69 x", "with slack 1.70", "second try");
         });
         assertThat(measured).as("once more, and no more").hasSize(2);
     }
@@ -95,6 +104,7 @@ class GuardTest {
                 "{\"slack\": -1, \"floors\": [{\"row\": \"a\", \"peer\": \"b\", \"ratio\": 1}]}",
                 "{\"slack\": 0.1, \"floors\": [{\"row\": \"a\", \"peer\": \"b\"}]}",
                 "{\"slack\": 0.1, \"floors\": [{\"row\": \"a\", \"ratio\": 1}]}",
+                "{\"slack\": 0.1, \"floors\": [{\"row\": \"a\", \"peer\": \"b\", \"ratio\": 1, \"slack\": 2}]}",
                 "[1",
             })
     void aFileThatGuardsNothingIsRefused(String text) throws Exception {
@@ -123,7 +133,7 @@ class GuardTest {
     }
 
     private static Floor floor(String row, double ratio) {
-        return new Floor(row, "tar", ratio);
+        return new Floor(row, "tar", ratio, null);
     }
 
     private static RowResult row(String key, String peer, double ratio) {
