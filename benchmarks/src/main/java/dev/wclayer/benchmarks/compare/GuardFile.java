@@ -28,7 +28,8 @@ public record GuardFile(double slack, List<Floor> floors) {
      * @param ratio what our lead over it was when this was last set
      * @param slack its own slack, where its figures are steadier than others
      */
-    public record Floor(String row, String peer, double ratio, @Nullable Double slack) {}
+    public record Floor(
+            String row, String peer, double ratio, @Nullable Double slack) {}
 
     /** Reads and checks it: a guard that guards nothing is an error. */
     public static GuardFile read(Path file) throws IOException {

@@ -11,7 +11,8 @@ import java.util.List;
  * do not change it, so it shows needless work on a busy computer too, but no waiting.
  */
 final class ProcessorTime implements Subject {
-    private static final OperatingSystemMXBean SYSTEM = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+    private static final OperatingSystemMXBean SYSTEM =
+            ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
 
     private final Task task;
 

@@ -57,7 +57,9 @@ class GuardTest {
         assertThat(verdicts).singleElement().satisfies(verdict -> {
             assertThat(verdict.held()).isFalse();
             assertThat(verdict.repeated()).isTrue();
-            assertThat(verdict.text()).startsWith("FAIL a:x").contains("tar", "1.69 x", "with slack 1.70", "second try");
+            assertThat(verdict.text())
+                    .startsWith("FAIL a:x")
+                    .contains("tar", "1.69 x", "with slack 1.70", "second try");
         });
         assertThat(measured).as("once more, and no more").hasSize(2);
     }
