@@ -1,6 +1,7 @@
 // The content of open files: reading, writing and copying ranges.
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,22 @@ Expected<std::size_t> ReadAt(int fd, MutableBytes buffer, std::uint64_t offset) 
     if (count < 0) {
       if (errno == EINTR) continue;
       return SystemError(errno, "pread", "");
+    }
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+Expected<std::size_t> ReadLast(int fd, MutableBytes buffer, std::uint64_t offset) {
+  std::byte beyond{};
+  std::size_t done = 0;
+  while (done <= buffer.size()) {
+    const iovec parts[] = {{buffer.data() + done, buffer.size() - done}, {&beyond, 1}};
+    const ssize_t count = ::preadv(fd, parts, 2, static_cast<off_t>(offset + done));
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return SystemError(errno, "preadv", "");
     }
     if (count == 0) break;
     done += static_cast<std::size_t>(count);

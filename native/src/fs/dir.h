@@ -104,6 +104,9 @@ class Dir {
 // pread/pwrite that go on after EINTR and short counts. ReadAt: fewer bytes only at the end of the
 // file.
 Expected<std::size_t> ReadAt(int fd, MutableBytes buffer, std::uint64_t offset);
+// The same for the end of a file, with a look beyond it in the same call: one more than
+// buffer.size() means that the file goes on.
+Expected<std::size_t> ReadLast(int fd, MutableBytes buffer, std::uint64_t offset);
 Status WriteAt(int fd, Bytes bytes, std::uint64_t offset);
 // Copies the first `size` bytes of `from` to `to`, a new and empty file, by reflink where the file
 // system can; holes stay holes. kLayerDamaged: `from` is shorter.

@@ -110,6 +110,12 @@ TEST_F(ContentTest, ReadsFewerBytesOnlyAtTheEnd) {
   EXPECT_EQ(*ReadAt(file.get(), buffer, 10), 0u);
   EXPECT_EQ(*ReadAt(file.get(), buffer, 1'000'000), 0u);
   EXPECT_EQ(ErrorOf(ReadAt(file.get(), buffer, ~std::uint64_t{0})).sys_errno, EINVAL);
+  // 10 bytes: some that are not the last, the last ones, and what is beyond.
+  EXPECT_EQ(*ReadLast(file.get(), buffer, 0), 7u);
+  EXPECT_EQ(*ReadLast(file.get(), buffer, 4), 6u);
+  EXPECT_EQ(*ReadLast(file.get(), buffer, 5), 5u);
+  EXPECT_EQ(*ReadLast(file.get(), MutableBytes(buffer).first(0), 9), 1u);
+  EXPECT_EQ(*ReadLast(file.get(), MutableBytes(buffer).first(0), 10), 0u);
   ASSERT_OK(WriteAt(file.get(), AsBytes("xyz"), 12));
   EXPECT_EQ(Read("file"), std::string("0123456789\0\0xyz", 15));
   EXPECT_EQ(ErrorOf(StatFd(-1)).sys_errno, EBADF);

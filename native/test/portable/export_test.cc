@@ -233,7 +233,7 @@ TEST_F(ExportTest, MadeUpHivesAreNoChange) {
   ASSERT_EQ(Import("l", {"base"}, items), kOk);
   for (const auto& item : Export("l", {"base"}))
     EXPECT_EQ(item.change, ChangeKind::kUnchanged) << item.path;
-  items[2] = File(items[2].path, "no empty hive");
+  items[2] = File(items[2].path, HiveWith("something"));
   ASSERT_EQ(Import("m", {"base"}, items), kOk);
   const auto back = Export("m", {"base"});
   EXPECT_EQ(Find(back, "Hives")->change, ChangeKind::kAdded);

@@ -95,7 +95,7 @@ TEST_F(FolderTest, ReadsTheFolderOfTp4AndTolerantTombstones) {
   WriteFile(Fresh("in/Files/d.$wcidirs$"), AsText(FolderStream()));
   WriteFile(Fresh("in/Files/d/f"), AsText(FileStream("no word")));
   WriteFile(Fresh("in/Files/d/empty"), "");
-  WriteFile(Fresh("in/Hives/System_Delta"), "hive");
+  WriteFile(Fresh("in/Hives/System_Delta"), HiveWith("hive"));
   WriteFile(Fresh("in/tombstones.txt"), "Version 1.0\r\n\\a\r\n\r\n\\b");
   ASSERT_EQ(FromFolder("l", {"base"}, Fresh("in")), kOk) << LastError().path << LastError().message;
   const auto items = Export("l", {"base"});
@@ -106,7 +106,7 @@ TEST_F(FolderTest, ReadsTheFolderOfTp4AndTolerantTombstones) {
   EXPECT_EQ(Find(items, "Files/d/f")->attributes, 0x20u);
   EXPECT_EQ(Find(items, "Files/d")->stream, FolderStream());
   EXPECT_FALSE(Find(items, "Files/d/empty")->has_data_stream);
-  EXPECT_EQ(MainData(Find(items, "Hives/System_Delta")->stream), "hive");
+  EXPECT_EQ(MainData(Find(items, "Hives/System_Delta")->stream), HiveWith("hive"));
 }
 
 TEST_F(FolderTest, RefusesWhatDoesNotBelongInAFolder) {

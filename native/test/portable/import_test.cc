@@ -578,5 +578,38 @@ TEST_F(ImportTest, TwentyThousandFilesInAnyOrder) {
     }
 }
 
+// C15: a broken hive is refused before the layer is accepted, and named.
+TEST_F(ImportTest, BrokenHivesAreRefusedByName) {
+  const std::string good = ReadFile(std::string(WCLAYER_FIXTURES) + "/bin/bcd-minimal.hive");
+  const auto imported = [&](const std::string& path, const std::string& hive) {
+    std::vector<Item> items = {Folder("Files")};
+    for (std::size_t slash = path.find('/'); slash != std::string::npos;
+         slash = path.find('/', slash + 1))
+      items.push_back(Folder(path.substr(0, slash)));
+    items.push_back(File(path, hive));
+    return Import("l", {}, items);
+  };
+  const auto before = Listing();
+  std::string magic = good;
+  magic[0] = 'R';
+  std::string sum = good;
+  sum[508] = static_cast<char>(sum[508] ^ 1);
+  std::string bin = good;
+  bin[4096] = 'H';
+  for (const std::string& broken : {magic, sum, bin, good.substr(0, 8000), std::string("hive")}) {
+    for (const char* path :
+         {"Hives/System_Delta", "hives/SAM_BASE", "UtilityVM/Files/EFI/Microsoft/Boot/BCD"}) {
+      ASSERT_NE(imported(path, broken), kOk) << path;
+      EXPECT_EQ(LastCode(), Errc::kBadArchive) << LastError().message;
+      EXPECT_STREQ(LastError().path, path);
+    }
+  }
+  EXPECT_EQ(Listing(), before);
+  // Logs and what else lies there are none of these.
+  EXPECT_EQ(imported("Hives/System_Delta.LOG1", "log"), kOk) << LastError().message;
+  ASSERT_EQ(table_.DestroyLayer(&info_, u"l"), kOk);
+  EXPECT_EQ(imported("Hives/System_Delta", good), kOk) << LastError().message;
+}
+
 }  // namespace
 }  // namespace wclayer::portable::test

@@ -137,17 +137,19 @@ TEST_F(ReadAheadTest, AnyWayThroughALayer) {
 }
 
 // What happened to a file on disk is said at that file, not at the one that is read meanwhile.
-TEST_F(ReadAheadTest, AFileThatIsGoneOrShorterIsNamed) {
+TEST_F(ReadAheadTest, AFileThatIsGoneOrOfAnotherSizeIsNamed) {
   std::vector<Item> items = {Folder("Files")};
   for (int i = 100; i < 200; ++i)
     items.push_back(File("Files/f" + std::to_string(i), std::string(2'000, 'x')));
   ASSERT_EQ(Import("base", {}, items), kOk);
   const std::string file = home_path_ + "/base/Files/f170";
-  for (const bool gone : {false, true}) {
+  for (const int bytes : {1'999, 2'001, -1}) {
+    SCOPED_TRACE(bytes);
+    const bool gone = bytes < 0;
     if (gone) {
       files::remove(file);
     } else {
-      files::resize_file(file, 1'999);
+      files::resize_file(file, static_cast<std::uintmax_t>(bytes));
     }
     void* context = BeginExport("base", {});
     ASSERT_NE(context, nullptr);

@@ -218,15 +218,17 @@ TEST_F(SquashTest, HivesFollowTheirRules) {
     return items;
   };
   ASSERT_EQ(Import("base", {},
-                   {Folder("Files"), Folder("Hives"), File("Hives/System_Base", "base hive")}),
+                   {Folder("Files"), Folder("Hives"), File("Hives/System_Base", HiveWith("base"))}),
             kOk);
   ASSERT_EQ(Import("none", {"base"}, {Folder("Files"), File("Files/1", "")}), kOk);
   ASSERT_EQ(Import("empty", {"none", "base"}, hives({Folder("Files"), File("Files/2", "")}, "")),
             kOk);
-  ASSERT_EQ(Import("full", {"empty", "none", "base"}, hives({Folder("Files")}, "changes")), kOk);
   ASSERT_EQ(
-      Import("more", {"full", "empty", "none", "base"}, hives({Folder("Files")}, "other changes")),
+      Import("full", {"empty", "none", "base"}, hives({Folder("Files")}, HiveWith("changes"))),
       kOk);
+  ASSERT_EQ(Import("more", {"full", "empty", "none", "base"},
+                   hives({Folder("Files")}, HiveWith("other"))),
+            kOk);
   ASSERT_EQ(Import("plain", {"none", "base"}, {Folder("Files"), File("Files/3", "")}), kOk);
 
   auto items = Export("plain", {"base"});  // none has hives: empty ones
@@ -238,14 +240,14 @@ TEST_F(SquashTest, HivesFollowTheirRules) {
     EXPECT_EQ(hive->change, ChangeKind::kUnchanged);
   }
   items = Export("full", {"none", "base"});  // one has content
-  EXPECT_EQ(MainData(Find(items, "Hives/System_Delta")->stream), "changes");
+  EXPECT_EQ(MainData(Find(items, "Hives/System_Delta")->stream), HiveWith("changes"));
   Hresult hr = kOk;
   EXPECT_EQ(BeginExport("more", {"empty", "none", "base"}, &hr), nullptr);
   EXPECT_EQ(LastCode(), Errc::kHivesNotMergeable);
   EXPECT_NE(std::string(LastError().message).find("'more', 'full'"), std::string::npos)
       << LastError().message;
   items = Export("empty", {});  // the whole chain has the base's own
-  EXPECT_EQ(MainData(Find(items, "Hives/System_Base")->stream), "base hive");
+  EXPECT_EQ(MainData(Find(items, "Hives/System_Base")->stream), HiveWith("base"));
   EXPECT_EQ(Find(items, "Hives/System_Delta"), nullptr);
   EXPECT_EQ(BeginExport("full", {}, &hr), nullptr);
   EXPECT_EQ(LastCode(), Errc::kHivesNotMergeable);

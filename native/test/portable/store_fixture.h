@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/utf16.h"
+#include "portable/hive.h"
 #include "vmcompute/abi.h"
 
 namespace wclayer::portable::test {
@@ -85,6 +86,14 @@ inline std::string Descriptor(char last = 18) {
     text.append(sid, sizeof sid);
   }
   return text;
+}
+
+// A registry hive that holds something, `text` behind its bins.
+inline std::string HiveWith(std::string_view text) {
+  constexpr std::size_t kValuesOfRootKey = 4096 + 32 + 4 + 36;
+  Buffer hive = MinimalHive();
+  hive[kValuesOfRootKey] = std::byte{1};
+  return std::string(AsText(hive)) + std::string(text);
 }
 
 inline Buffer FileStream(std::string_view data) {

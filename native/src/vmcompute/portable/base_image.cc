@@ -78,17 +78,6 @@ Expected<std::int64_t> SizeOf(const fs::Dir& layer) {
   return static_cast<std::int64_t>(size);
 }
 
-Status CheckHiveFile(int file, std::string_view path, bool may_be_empty) {
-  WCLAYER_ASSIGN(const auto info, fs::StatFd(file));
-  if (info.size == 0 && may_be_empty) return {};
-  Buffer head(kHiveHeadBytes);
-  WCLAYER_ASSIGN(const std::size_t got, fs::ReadAt(file, head, 0));
-  head.resize(got);
-  auto checked = CheckHive(head, info.size);
-  if (!checked) return std::move(checked).error().At(path);
-  return {};
-}
-
 }  // namespace
 
 Status AddBaseImage(const std::shared_ptr<Home>& home, const std::string& folder) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fs/dir.h"
 #include "portable/names.h"
 
 namespace wclayer::portable {
@@ -109,6 +110,28 @@ Status CheckHive(Bytes head, std::uint64_t file_size) {
   if (head.size() >= kBaseBlock + 4 && AsText(head.subspan(kBaseBlock, 4)) != "hbin")
     return Broken("the magic 'hbin' of the first bin is missing");
   return {};
+}
+
+Status CheckHiveFile(int file, std::string_view path, bool may_be_empty) {
+  WCLAYER_ASSIGN(const auto info, fs::StatFd(file));
+  if (info.size == 0 && may_be_empty) return {};
+  Buffer head(kHiveHeadBytes);
+  WCLAYER_ASSIGN(const std::size_t got, fs::ReadAt(file, head, 0));
+  head.resize(got);
+  auto checked = CheckHive(head, info.size);
+  if (!checked) return std::move(checked).error().At(path);
+  return {};
+}
+
+bool MustBeHive(std::string_view path) {
+  if (SamePath(path, "UtilityVM/Files/EFI/Microsoft/Boot/BCD")) return true;
+  if (!SamePath(ParentOf(path), "Hives")) return false;
+  const std::string_view name = NameOf(path);
+  constexpr std::string_view kDelta = "_Delta";
+  return std::any_of(kDeltaNames.begin(), kDeltaNames.end(), [&](std::string_view delta) {
+    const std::string stem(delta.substr(0, delta.size() - kDelta.size()));
+    return SamePath(delta, name) || SamePath(stem + "_Base", name);
+  });
 }
 
 bool IsMinimalHive(Bytes hive) {

@@ -20,6 +20,11 @@ bool IsDeltaName(std::string_view name);
 Status CheckHive(Bytes head, std::uint64_t file_size);
 inline constexpr std::size_t kHiveHeadBytes = 4096 + 32;
 
+// The same for an open file; `path` is for the message.
+Status CheckHiveFile(int file, std::string_view path, bool may_be_empty);
+// Whether a layer's file must be a hive: those of Hives/ that clients load, and the boot store.
+bool MustBeHive(std::string_view path);
+
 // A root key without subkeys and values, and nothing else that counts.
 bool IsMinimalHive(Bytes hive);
 inline constexpr std::size_t kMinimalHiveLimit = 64u << 10;  // larger ones are never minimal

@@ -6,6 +6,7 @@
 #include "base/filetime.h"
 #include "base/limits.h"
 #include "base/utf16.h"
+#include "portable/hive.h"
 #include "portable/link_text.h"
 #include "portable/names.h"
 #include "portable/overlay_origin.h"
@@ -431,9 +432,21 @@ Status Import::FinishEntry() {
   WCLAYER_ASSIGN(fs::UniqueFd file, payload_->Finish());
   if (entry_.directory()) return PutFolderOnDisk();
   WCLAYER_TRY(PutFileOnDisk(std::move(file)));
+  if (MustBeHive(entry_.path)) WCLAYER_TRY(CheckStoredHive());
   WCLAYER_ASSIGN(const auto ordinal, metadata_->Add(entry_parent_, entry_));
   (void)ordinal;
   return {};
+}
+
+// A broken one would only be met by the container that does not start (C15).
+Status Import::CheckStoredHive() {
+  WCLAYER_ASSIGN(const fs::Dir* dir, OpenLevel());
+  WCLAYER_ASSIGN(const fs::UniqueFd file, dir->OpenFile(NameOf(entry_.disk_path)));
+  auto checked = CheckHiveFile(file.get(), entry_.path, false);
+  if (checked) return {};
+  Error error = std::move(checked).error();
+  error.code = Errc::kBadArchive;
+  return error;
 }
 
 Status Import::PutFileOnDisk(fs::UniqueFd file) {

@@ -89,6 +89,7 @@ class Import {
   void BeginPayload();
   Status FinishEntry();
   Status PutFolderOnDisk();
+  Status CheckStoredHive();
   Status PutFileOnDisk(fs::UniqueFd file);
 
   std::shared_ptr<Home> home_;

@@ -12,6 +12,11 @@ constexpr std::size_t kSlabBytes = 256u << 10;
 
 }  // namespace
 
+Error WrongSize(bool shorter) {
+  return Error(Errc::kLayerDamaged, shorter ? "the stored payload is shorter than it was"
+                                            : "the stored payload is longer than it was");
+}
+
 Expected<fs::UniqueFd> FileOpener::Open(const std::string& disk_path) {
   const auto folder = ParentOf(disk_path);
   if (!folder_ || folder != folder_path_) {
@@ -116,10 +121,12 @@ Status ReadAhead::ReadFile(const File& file) {
     const MutableBytes room = MutableBytes(filling_->bytes).subspan(filling_->used);
     const auto want =
         static_cast<std::size_t>(std::min<std::uint64_t>(file.size - at, room.size()));
-    WCLAYER_ASSIGN(const std::size_t got, fs::ReadAt(fd.get(), room.first(want), at));
-    filling_->used += got;
-    if (got != want) return Error(Errc::kLayerDamaged, "the stored payload is shorter than it was");
-    at += got;
+    const bool last = want == file.size - at;
+    WCLAYER_ASSIGN(const std::size_t got, last ? fs::ReadLast(fd.get(), room.first(want), at)
+                                               : fs::ReadAt(fd.get(), room.first(want), at));
+    if (got != want) return WrongSize(got < want);
+    filling_->used += want;
+    at += want;
     if (filling_->used == filling_->bytes.size()) PassOn();
   }
   return {};

@@ -16,6 +16,9 @@
 
 namespace wclayer::portable {
 
+// A stored file that is not as long as the metadata says.
+Error WrongSize(bool shorter);
+
 // Opens files below a folder; the folder of the file before is kept open. One thread at a time.
 class FileOpener {
  public:

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "portable/read_ahead.h"
+
 namespace wclayer::portable {
 
 using backup::StreamHeader;
@@ -175,8 +177,12 @@ Expected<std::size_t> StreamSource::ReadPiece(const Piece& piece, MutableBytes b
     WCLAYER_ASSIGN(const int fd, content_->OpenData());
     file_.reset(fd);
   }
-  WCLAYER_ASSIGN(const std::size_t got, fs::ReadAt(file_.get(), buffer, piece.offset + done_));
-  if (got != buffer.size()) return Damaged("the stored payload is shorter than it was");
+  // Of a writable layer's files nobody knows more than what they are now.
+  const std::uint64_t at = piece.offset + done_;
+  const bool last = entry_->has_checksum && at + buffer.size() == entry_->size;
+  WCLAYER_ASSIGN(const std::size_t got, last ? fs::ReadLast(file_.get(), buffer, at)
+                                             : fs::ReadAt(file_.get(), buffer, at));
+  if (got != buffer.size()) return WrongSize(got < buffer.size()).At(entry_->path);
   if (entry_->has_checksum) sum_.Update(buffer);
   return got;
 }

@@ -546,6 +546,29 @@ class RequirementsTest extends DriverTestCase {
                         "UtilityVM/Files/x");
     }
 
+    /** C15: a broken hive is refused by its name, wherever clients would load it; the store is as before. */
+    @Test
+    void c15Hives() throws IOException {
+        byte[] good = Files.readAllBytes(Path.of("..", "..", "native", "test", "fixtures", "bin", "bcd-minimal.hive"));
+        byte[] broken = good.clone();
+        broken[508] ^= 1;
+        WindowsDriver driver = open();
+        for (String hive : List.of("Hives/System_Delta", "UtilityVM/Files/EFI/Microsoft/Boot/BCD")) {
+            assertThatThrownBy(() -> driver.applyDiff("l", "", stream(LayerTars.tar(tar -> tar.file(hive, broken)))))
+                    .isInstanceOf(BadArchiveException.class)
+                    .hasMessageContaining(hive)
+                    .hasMessageContaining("checksum of the base block");
+            assertThat(driver.exists("l")).isFalse();
+            comesBackAs(driver, hive, LayerTars.tar(tar -> tar.file(hive, good)));
+        }
+    }
+
+    private static void comesBackAs(WindowsDriver driver, String hive, byte[] tar) throws IOException {
+        driver.applyDiff("good", "", stream(tar));
+        assertThat(read(driver.diff("good", ""))).as(hive).isEqualTo(tar);
+        driver.remove("good");
+    }
+
     /** C17: a utility VM's tree is kept as the rest is, and the files that Windows would change stay as they came. */
     @Test
     void c17UtilityVm() throws IOException {
@@ -566,8 +589,9 @@ class RequirementsTest extends DriverTestCase {
         comesBack(driver, "base", base);
         assertThat(applied.sizeBytes()).isEqualTo(1 + bcd.length + 3 + 4 + 4 + 6);
         assertThat(content(driver, "base", boot, "")).isEqualTo(bcd);
+        byte[] another = Arrays.copyOf(bcd, bcd.length + 4096); // a store that has grown, its new bin not in use yet
         byte[] child = LayerTars.tar(tar -> {
-            tar.file(boot, bytes("another boot store"));
+            tar.file(boot, another);
             tar.whiteout("UtilityVM/Files/Windows/y.sys");
             tar.folder("UtilityVM/Files/Documents and Settings");
         });
@@ -580,7 +604,7 @@ class RequirementsTest extends DriverTestCase {
                         "C UtilityVM/Files/Documents and Settings", "C " + boot, "D UtilityVM/Files/Windows/y.sys");
         assertThat(TarViews.at(TarViews.byName(read(driver.diff("child", ""))), boot)
                         .content())
-                .isEqualTo(LayerTars.sha256(bytes("another boot store")));
+                .isEqualTo(LayerTars.sha256(another));
     }
 
     /** C20: docker 1.11's records: SDDL for the descriptor (with SIDs of a domain), FILETIMEs beside whole seconds. */

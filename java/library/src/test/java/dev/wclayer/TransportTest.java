@@ -13,7 +13,9 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import dev.wclayer.compress.WindowsMetadata;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -40,6 +42,7 @@ class TransportTest extends DriverTestCase {
             Objects.requireNonNull(WindowsMetadata.ofFile(LayerTars.TIME).securityDescriptor());
     private static final byte[] FOLDER_DESCRIPTOR =
             Objects.requireNonNull(WindowsMetadata.ofFolder(LayerTars.TIME).securityDescriptor());
+    private static final byte[] HIVE = hive();
     private static final byte[] EAS = HexFormat.of()
             .parseHex("1000000000030300666f6f006261720000000000000404006669 7a7a0062757a7a000000".replace(" ", ""));
 
@@ -200,7 +203,7 @@ class TransportTest extends DriverTestCase {
                                 .bytes()))
                 .add(stored("Files/dir.$wcidirs$", folderStream(attributes, 0x12)))
                 .add(RawTars.folder("Hives/"))
-                .add(RawTars.file("Hives/System_Delta", "a hive, as it is"))
+                .add(RawTars.file("Hives/System_Delta", "").data(HIVE))
                 .add(stored("Hives.$wcidirs$", folderStream(attributes, 0x10)))
                 .add(RawTars.file("tombstones.txt", BOM + "Version 1.0\r\n\\dir\\gone.txt\r\n\\also gone\r\n"));
         byte[] tar = raw.finish();
@@ -220,7 +223,7 @@ class TransportTest extends DriverTestCase {
         assertThat(driver.stat("old", "Files/dir").info().attributes()).isEqualTo(attributes ? 0x12 : 0x10);
         assertThat(driver.stat("old", "Files/dir").securityDescriptor()).isEqualTo(FOLDER_DESCRIPTOR);
         assertThat(driver.openStream("old", "Hives/System_Delta", "").readAllBytes())
-                .isEqualTo(bytes("a hive, as it is"));
+                .isEqualTo(HIVE);
         assertThat(driver.changes("old", "base"))
                 .extracting(Change::toString)
                 .contains("D Files/also gone", "D Files/dir/gone.txt", "A Files/dir/file.txt");
@@ -229,7 +232,15 @@ class TransportTest extends DriverTestCase {
         driver.applyDiff("new", "base", stream(read(driver.diff("old", "base"))));
         assertThat(driver.changes("new", "base")).isEqualTo(driver.changes("old", "base"));
         assertThat(contents(read(driver.diff("new", "base", TRANSPORT))).get("Hives/System_Delta"))
-                .isEqualTo(bytes("a hive, as it is"));
+                .isEqualTo(HIVE);
+    }
+
+    private static byte[] hive() {
+        try {
+            return Files.readAllBytes(Path.of("..", "..", "native", "test", "fixtures", "bin", "bcd-minimal.hive"));
+        } catch (IOException impossible) {
+            throw new UncheckedIOException(impossible);
+        }
     }
 
     private static BackupStreams word(boolean attributes, int value) {
