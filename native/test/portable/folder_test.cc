@@ -1,5 +1,8 @@
 // Transport folders, both ways.
+#include <sys/stat.h>
 #include "portable/hive.h"
+
+#include "base/filetime.h"
 #include "store_fixture.h"
 
 namespace wclayer::portable::test {
@@ -58,6 +61,12 @@ TEST_F(FolderTest, ALayerComesBackEqualThroughAFolder) {
   EXPECT_EQ(ReadFile(Fresh("out/Hives/Sam_Delta")), std::string(AsText(MinimalHive())));
   EXPECT_EQ(ReadFile(Fresh("out/Files.$wcidirs$")).substr(0, 4), std::string("\x10\0\0\0", 4));
   EXPECT_TRUE(files::is_empty(Fresh("out/Files/empty")));
+  // Nothing says when the export was made (C6): folders have their layer's times.
+  for (const char* name : {"Files", "Files/d", "UtilityVM", "Hives", "tombstones.txt"}) {
+    struct stat info {};
+    ASSERT_EQ(::stat(Fresh(std::string("out/") + name).c_str(), &info), 0);
+    EXPECT_EQ(info.st_mtim.tv_sec, UnixOfFiletime(items[0].times[2]).seconds) << name;
+  }
   ASSERT_EQ(FromFolder("again", {"base"}, Fresh("out")), kOk)
       << LastError().path << LastError().message;
   const auto a = Export("l", {"base"});

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cerrno>
 
+#include "base/filetime.h"
 #include "portable/hive.h"
 #include "portable/names.h"
 #include "portable/transport.h"
@@ -47,6 +49,7 @@ class FolderWriter {
       if (SamePath(entry.path, "Hives")) hives_ = true;
       if (SamePath(entry.path, "Files")) files_ = entry;
       WCLAYER_TRY(parent_.MakeDir(name));
+      folders_.emplace_back(entry.path, entry.times[2]);
       return PutStored(source, name + std::string(kFolderSuffix));
     }
     if (Below(entry.path, "Hives")) {
@@ -66,6 +69,7 @@ class FolderWriter {
     std::fill(std::begin(folder.times), std::end(folder.times), files_.times[2]);
     WCLAYER_TRY(EnterParent(folder.path));
     WCLAYER_TRY(parent_.MakeDir(folder.path));
+    folders_.emplace_back(folder.path, folder.times[2]);
     {
       WCLAYER_ASSIGN(const auto file, parent_.CreateFile(folder.path + std::string(kFolderSuffix)));
       Buffer word;
@@ -85,10 +89,26 @@ class FolderWriter {
     return {};
   }
 
-  Status Finish() { return FlushTombstones(); }
+  // The times of what is not read back at all, so that two exports make the same tar (C6): of
+  // folders once nothing is put into them any more, and of the tombstones.
+  Status Finish() {
+    WCLAYER_TRY(FlushTombstones());
+    WCLAYER_TRY(SetWriteTime(kTombstonesFile, files_.times[2]));
+    for (auto folder = folders_.rbegin(); folder != folders_.rend(); ++folder)
+      WCLAYER_TRY(SetWriteTime(folder->first, folder->second));
+    return {};
+  }
 
  private:
   FolderWriter() : piece_(kPiece) {}
+
+  Status SetWriteTime(std::string_view path, std::int64_t filetime) {
+    const UnixTime time = UnixOfFiletime(filetime);
+    auto set = root_.SetTimes(path, time.seconds, static_cast<std::uint32_t>(time.nanos));
+    const int error = set ? 0 : set.error().sys_errno;
+    // Some file systems refuse a time that they cannot hold instead of cutting it.
+    return error == EINVAL || error == EOVERFLOW ? Status() : set;
+  }
 
   Status EnterParent(std::string_view path) {
     const auto folder = ParentOf(path);
@@ -172,6 +192,7 @@ class FolderWriter {
   Buffer piece_;
   bool hives_ = false;
   Entry files_;
+  std::vector<std::pair<std::string, std::int64_t>> folders_;  // and their write times
 };
 
 }  // namespace
