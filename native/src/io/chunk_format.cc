@@ -40,11 +40,11 @@ std::uint8_t* RawInput(Bytes bytes) {
 
 class IsalCodec final : public ChunkCodec {
  public:
-  IsalCodec() : level_buffer_(ISAL_DEF_LVL1_DEFAULT) {}
+  IsalCodec() : level_buffer_(ISAL_DEF_LVL2_DEFAULT) {}
 
   Expected<std::size_t> Compress(Bytes in, MutableBytes out) override {
     isal_deflate_stateless_init(&stream_);
-    stream_.level = 1;
+    stream_.level = 2;
     stream_.level_buf = level_buffer_.data();
     stream_.level_buf_size = static_cast<std::uint32_t>(level_buffer_.size());
     stream_.flush = FULL_FLUSH;
@@ -73,7 +73,7 @@ class GzipFormat final : public ChunkFormat {
   std::size_t packed_bytes() const override {
     return kGzipChunk + kGzipChunk / 1000 + 1024;  // stored blocks: 5 bytes for each 64 KiB
   }
-  std::size_t codec_bytes() const override { return ISAL_DEF_LVL1_DEFAULT + sizeof(isal_zstream); }
+  std::size_t codec_bytes() const override { return ISAL_DEF_LVL2_DEFAULT + sizeof(isal_zstream); }
   std::unique_ptr<ChunkCodec> NewCodec() const override { return std::make_unique<IsalCodec>(); }
 
   Buffer Start() override {

@@ -22,7 +22,7 @@ public final class DiffTasks {
         this.stage = stage;
     }
 
-    /** Ours; always with the digests of the tar and of what is written. */
+    /** Ours, with the digests of the tar and of what is written unless the options leave them out. */
     public Task ours(String name, DiffOptions options, Packing packing) {
         return new JavaTask(name, packing, out -> {
             try (LayerDiff diff = stage.driver().diff(Stage.BASE, null, options)) {
@@ -63,9 +63,14 @@ public final class DiffTasks {
                 packing);
     }
 
-    /** Ours from the kept skeleton: the very bytes that were applied. */
+    /** The same without digests, as the peers that compute none. */
+    public Task rebuildWithoutDigests() {
+        return ours("wclayer", DiffOptions.DEFAULT.withRebuild(true).withDigests(false), Packing.PLAIN);
+    }
+
+    /** Ours from the kept skeleton, without digests: the very bytes that were applied. */
     public Task replay() {
-        return ours("wclayer", DiffOptions.DEFAULT, Packing.PLAIN);
+        return ours("wclayer", DiffOptions.DEFAULT.withDigests(false), Packing.PLAIN);
     }
 
     /** Commons Compress and what Java users put around it. */
