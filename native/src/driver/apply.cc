@@ -128,18 +128,21 @@ class StreamedLayer final : public TarTarget {
   std::vector<std::string> warnings() const override { return importer_->summary().warnings; }
   wclayer::Status Commit(const Record& record) override {
     // The layer's folder as it is being built: its chain and its record appear with it.
-    WCLAYER_ASSIGN(const fs::Dir own, fs::Dir::OpenAbsolute(folder_));
-    WCLAYER_ASSIGN(const fs::Dir layer, fs::Dir::OpenAbsolute(folder_.substr(
-                                            0, folder_.size() - LastComponent(folder_).size())));
-    WCLAYER_TRY(
-        layer.ReplaceSmall("layerchain.json", StoreHome::ChainText(chain_), fs::Durability::kNone));
-    WCLAYER_TRY(
-        own.ReplaceSmall("record.json", StoreHome::RecordText(record), fs::Durability::kNone));
+    WCLAYER_TRY(Describe(record));
     return import_->End();
   }
 
  private:
   StreamedLayer(Core&, ParentChain chain) : chain_(std::move(chain)) {}
+  // Keeps no folder open: Windows moves none that holds an open one.
+  wclayer::Status Describe(const Record& record) const {
+    WCLAYER_ASSIGN(const fs::Dir own, fs::Dir::OpenAbsolute(folder_));
+    WCLAYER_ASSIGN(const fs::Dir layer, fs::Dir::OpenAbsolute(folder_.substr(
+                                            0, folder_.size() - LastComponent(folder_).size())));
+    WCLAYER_TRY(
+        layer.ReplaceSmall("layerchain.json", StoreHome::ChainText(chain_), fs::Durability::kNone));
+    return own.ReplaceSmall("record.json", StoreHome::RecordText(record), fs::Durability::kNone);
+  }
   ParentChain chain_;
   std::unique_ptr<TableImport> import_;
   std::string folder_;
