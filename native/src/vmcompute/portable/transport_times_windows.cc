@@ -1,6 +1,5 @@
 // Windows' own files hold all four times of a transport file; attributes stand in its first bytes.
-#include <cerrno>
-
+#include "base/filetime.h"
 #include "base/windows.h"
 #include "portable/transport.h"
 
@@ -20,17 +19,32 @@ Status WriteStoredTimes(int file, const StoredTimes& stored) {
   return {};
 }
 
-Expected<StoredTimes> ReadStoredTimes(int file, const fs::Info&, std::uint32_t default_attributes) {
+namespace {
+
+std::int64_t FiletimeOf(std::int64_t seconds, std::uint32_t nanos) {
+  std::int64_t filetime = 0;
+  std::uint8_t left = 0;
+  const UnixTime time{seconds, static_cast<std::int32_t>(nanos)};
+  return FiletimeOfUnix(time, filetime, left) ? filetime : kFiletimeOfUnixEpoch;
+}
+
+}  // namespace
+
+Expected<StoredTimes> ReadStoredTimes(int file, const fs::Info& info,
+                                      std::uint32_t default_attributes) {
+  StoredTimes stored;
+  stored.attributes = default_attributes;
+  stored.times[0] = FiletimeOf(info.btime_seconds, info.btime_nanos);
+  stored.times[2] = FiletimeOf(info.mtime_seconds, info.mtime_nanos);
+  stored.times[3] = FiletimeOf(info.ctime_seconds, info.ctime_nanos);
+  // A folder that has no file of its own in a transport folder is not opened.
+  stored.times[1] = stored.times[2];
+  if (file == -1) return stored;
   FILE_BASIC_INFO basic{};
   if (::GetFileInformationByHandleEx(windows::Handle(file), FileBasicInfo, &basic, sizeof basic) ==
       0)
     return windows::LastError("GetFileInformationByHandleEx", "");
-  StoredTimes stored;
-  stored.times[0] = basic.CreationTime.QuadPart;
   stored.times[1] = basic.LastAccessTime.QuadPart;
-  stored.times[2] = basic.LastWriteTime.QuadPart;
-  stored.times[3] = basic.ChangeTime.QuadPart;
-  stored.attributes = default_attributes;
   return stored;
 }
 
