@@ -6,6 +6,10 @@ function(wclayer_exports target file)
   if(WIN32)
     target_sources(${target} PRIVATE "${file}.def")
     set_target_properties(${target} PROPERTIES PREFIX "" LINK_DEPENDS "${file}.def")
+    if(WCLAYER_TESTS)
+      add_test(NAME binaries/${target}
+        COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/test/binaries/check-dll" "${CMAKE_OBJDUMP}" "$<TARGET_FILE:${target}>" "${file}.def")
+    endif()
   else()
     target_link_options(${target} PRIVATE
       "-Wl,--version-script=${file}.map" -Wl,-z,defs,-z,now,-z,noexecstack)

@@ -6,3 +6,10 @@ target_link_libraries(vmcompute_dll PRIVATE portable ole32)
 wclayer_exports(vmcompute_dll "${CMAKE_CURRENT_SOURCE_DIR}/src/vmcompute/portable/exports")
 wclayer_warnings(vmcompute_dll)
 install(TARGETS vmcompute_dll RUNTIME DESTINATION ${WCLAYER_PLATFORM} COMPONENT vmcompute)
+
+# Programs find it where they look for Microsoft's: in the system directory of the Wine prefix.
+if(WCLAYER_TESTS)
+  add_test(NAME vmcompute/install
+    COMMAND sh -c "cp '$<TARGET_FILE:vmcompute_dll>' \"$WINEPREFIX/drive_c/windows/system32/\"")
+  set_tests_properties(vmcompute/install PROPERTIES FIXTURES_SETUP vmcompute_dll)
+endif()

@@ -25,7 +25,8 @@ function(wclayer_left_out file result)
   set(${result} ${filter} PARENT_SCOPE)
 endfunction()
 
-# wclayer_module(NAME [FOLDER dir] [DEPENDS modules…] [LIBRARIES targets…] [TEST_DEPENDS modules…])
+# wclayer_module(NAME [FOLDER dir] [DEPENDS modules…] [LIBRARIES targets…] [TEST_DEPENDS modules…]
+#                [TEST_FIXTURES ctest fixtures…])
 #
 # Makes the static library NAME from src/<folder>/*.cc, its test program from test/<name>/*.cc, and
 # its fuzz targets from fuzz/<name>_<parser>/target.cc. A module's headers are reached as "<name>/x.h"
@@ -35,7 +36,7 @@ endfunction()
 # x_posix.cc and x_windows.cc are for these systems alone, x_posix_test.cc and x_windows_test.cc too. What
 # the Windows tests cannot show under Wine stands, with the reason, in test/<name>/not-under-wine.
 function(wclayer_module name)
-  cmake_parse_arguments(M "" "FOLDER" "DEPENDS;LIBRARIES;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(M "" "FOLDER" "DEPENDS;LIBRARIES;TEST_DEPENDS;TEST_FIXTURES" ${ARGN})
   if(NOT M_FOLDER)
     set(M_FOLDER ${name})
   endif()
@@ -74,7 +75,7 @@ function(wclayer_module name)
         WCLAYER_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/test/fixtures")
       wclayer_warnings(${name}_test)
       gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}/"
-        ${left_out} PROPERTIES TIMEOUT 300)
+        ${left_out} PROPERTIES TIMEOUT 300 FIXTURES_REQUIRED "${M_TEST_FIXTURES}")
     endif()
   endif()
   if(WCLAYER_FUZZ)
