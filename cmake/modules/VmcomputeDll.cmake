@@ -13,3 +13,10 @@ if(WCLAYER_TESTS)
     COMMAND sh -c "cp '$<TARGET_FILE:vmcompute_dll>' \"$WINEPREFIX/drive_c/windows/system32/\"")
   set_tests_properties(vmcompute/install PROPERTIES FIXTURES_SETUP vmcompute_dll)
 endif()
+
+# The driver's tests of a table with Microsoft's entries alone, once more through the DLL itself.
+if(WCLAYER_TESTS)
+  gtest_discover_tests(driver_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "driver-dll/" TEST_LIST driver_dll_tests
+    TEST_FILTER "BareTable.*"
+    PROPERTIES TIMEOUT 300 FIXTURES_REQUIRED vmcompute_dll ENVIRONMENT WCLAYER_TEST_BACKEND=system)
+endif()
