@@ -74,8 +74,12 @@ function(wclayer_module name)
       target_compile_definitions(${name}_test PRIVATE
         WCLAYER_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/test/fixtures")
       wclayer_warnings(${name}_test)
+      set(timeout 300)
+      if(WIN32)
+        set(timeout 900)  # a call on a file costs Wine ten of Linux'
+      endif()
       gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}/"
-        ${left_out} PROPERTIES TIMEOUT 300 FIXTURES_REQUIRED "${M_TEST_FIXTURES}")
+        ${left_out} PROPERTIES TIMEOUT ${timeout} FIXTURES_REQUIRED "${M_TEST_FIXTURES}")
     endif()
   endif()
   if(WCLAYER_FUZZ)

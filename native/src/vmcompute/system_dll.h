@@ -16,6 +16,6 @@ struct SystemDll {
 // Loads vmcompute.dll from the system directory and nowhere else, so that no file beside a program
 // or in its working folder takes its place. kBackendUnavailable: it is not there, or lacks what is
 // needed; the error says where it was looked for.
-Expected<SystemDll> LoadSystemDll();
+Expected<SystemDll> LoadSystemDll(const std::string& name = "vmcompute.dll");
 
 }  // namespace wclayer::vmcompute

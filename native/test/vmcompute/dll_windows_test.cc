@@ -179,6 +179,24 @@ INSTANTIATE_TEST_SUITE_P(Callers, DllTest, testing::Values(Caller::kDocker, Call
                            return each.param == Caller::kDocker ? "Docker" : "Hcsshim";
                          });
 
+TEST(Dll, IsLookedForInTheSystemDirectoryAlone) {
+  // The second one lies beside this program.
+  const auto program = files::path(testing::internal::GetArgvs().front());
+  ASSERT_TRUE(files::exists(program.parent_path() / "wclayer.dll")) << program;
+  for (const char* name : {"no-such.dll", "wclayer.dll"}) {
+    const auto dll = LoadSystemDll(name);
+    ASSERT_FALSE(dll) << name;
+    EXPECT_EQ(dll.error().code, Errc::kBackendUnavailable);
+    EXPECT_NE(dll.error().path.find(std::string("\\system32\\") + name), std::string::npos)
+        << dll.error().path;
+    EXPECT_NE(dll.error().message.find("backend=portable"), std::string::npos);
+  }
+  // One that is there and is something else lacks everything.
+  const auto other = LoadSystemDll("kernel32.dll");
+  ASSERT_FALSE(other);
+  EXPECT_NE(other.error().message.find("ActivateLayer (Get and Diff)"), std::string::npos);
+}
+
 TEST(Dll, GivesTextsOfComsAllocatorAndGuidsOfVersionFive) {
   char16_t* json = nullptr;
   ASSERT_EQ(Dll().GetBaseImages(&json), kOk);
