@@ -345,7 +345,14 @@ class LayerFill final : public ApplyStream {
 
   Expected<std::unique_ptr<TarTarget>> Choose(layer::TarKind kind) {
     if (core_->options().flavour == Flavour::kDiff) return HomeTarget::Open(core_->home().path());
-    if (kind == layer::TarKind::kTransport || !core_->platform().streams_import()) {
+    const bool streams = core_->platform().streams_import();
+    // Its files are no transport files: an import from a folder of them would be a broken layer.
+    if (kind == layer::TarKind::kOci && !streams) {
+      return Error(Errc::kUnsupported,
+                   "this vmcompute.dll has no functions to stream a layer, so that only transport "
+                   "tars can be applied; backend=portable takes OCI layers too");
+    }
+    if (kind == layer::TarKind::kTransport || !streams) {
       format_ = "transport";
       WCLAYER_ASSIGN(std::string folder, core_->TemporaryFolder(id_));
       return TransportLayer::Open(*core_, id_, chain_, existed_, std::move(folder));

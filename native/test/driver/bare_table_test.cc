@@ -63,5 +63,14 @@ TEST_F(BareTable, AFailedApplyLeavesNoLayer) {
   ASSERT_TRUE(Apply("child", "base", ChildTar()));
 }
 
+TEST_F(BareTable, AnOciLayerNeedsTheStreamingCalls) {
+  table_.ImportLayerBegin = nullptr;
+  const auto applied = Apply("base", "", Base());
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().code, Errc::kUnsupported) << applied.error().ToString();
+  EXPECT_NE(applied.error().message.find("backend=portable"), std::string::npos);
+  EXPECT_FALSE(driver_->Exists("base"));
+}
+
 }  // namespace
 }  // namespace wclayer::test
