@@ -1,5 +1,6 @@
 # The static third-party archives, as imported targets. Debian ships position-independent archives of
-# zstd and libdeflate; ISA-L is shared only there, so ./build makes it from Debian's source package.
+# zstd and libdeflate; ISA-L is shared only there, so ./build makes it from Debian's source package. For
+# Windows it makes all of them (cmake/deps/windows.sh), and xxHash's header lies beside them.
 find_package(Threads REQUIRED)
 
 add_library(wclayer::isal STATIC IMPORTED)
@@ -8,9 +9,15 @@ set_target_properties(wclayer::isal PROPERTIES
   INTERFACE_INCLUDE_DIRECTORIES "${WCLAYER_DEPS}/include")
 
 function(wclayer_archive target file)
-  find_library(${file}_ARCHIVE NAMES ${file} REQUIRED)
   add_library(${target} STATIC IMPORTED)
-  set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${${file}_ARCHIVE}")
+  if(WIN32)
+    set_target_properties(${target} PROPERTIES
+      IMPORTED_LOCATION "${WCLAYER_DEPS}/${file}"
+      INTERFACE_INCLUDE_DIRECTORIES "${WCLAYER_DEPS}/include")
+  else()
+    find_library(${file}_ARCHIVE NAMES ${file} REQUIRED)
+    set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${${file}_ARCHIVE}")
+  endif()
 endfunction()
 wclayer_archive(wclayer::zstd libzstd.a)
 wclayer_archive(wclayer::deflate libdeflate.a)

@@ -1,11 +1,42 @@
-# wclayer_module(NAME [FOLDER dir] [DEPENDS modules…] [LIBRARIES targets…] [TEST_DEPENDS modules…])
+# Which files of a folder are for the system that is built for.
+function(wclayer_platform_files files)
+  if(WIN32)
+    list(FILTER ${files} EXCLUDE REGEX "_posix(_test)?\\.cc$")
+  else()
+    list(FILTER ${files} EXCLUDE REGEX "(_|/)windows(_test)?\\.cc$")
+  endif()
+  list(FILTER ${files} EXCLUDE REGEX "/exports\\.cc$")  # of a DLL, not of a module
+  set(${files} ${${files}} PARENT_SCOPE)
+endfunction()
+
+# wclayer_left_out(FILE RESULT): a gtest filter without the tests that FILE names, one a line before its reason.
+function(wclayer_left_out file result)
+  set(filter "")
+  if(WIN32 AND EXISTS "${file}")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+    file(STRINGS "${file}" lines REGEX "^[A-Za-z*]")
+    foreach(line ${lines})
+      string(REGEX MATCH "^[^ ]+" name "${line}")
+      list(APPEND names "${name}")
+    endforeach()
+    list(JOIN names ":" filter)
+    set(filter TEST_FILTER "-${filter}")
+  endif()
+  set(${result} ${filter} PARENT_SCOPE)
+endfunction()
+
+# wclayer_module(NAME [FOLDER dir] [DEPENDS modules…] [LIBRARIES targets…] [TEST_DEPENDS modules…]
+#                [TEST_FIXTURES ctest fixtures…])
 #
 # Makes the static library NAME from src/<folder>/*.cc, its test program from test/<name>/*.cc, and
 # its fuzz targets from fuzz/<name>_<parser>/target.cc. A module's headers are reached as "<name>/x.h"
 # and only by modules that name it in DEPENDS: each module has an include root of its own, which holds
 # nothing but a link to that module's folder. A wrong dependency therefore does not compile.
+#
+# x_posix.cc and x_windows.cc are for these systems alone, x_posix_test.cc and x_windows_test.cc too. What
+# the Windows tests cannot show under Wine stands, with the reason, in test/<name>/not-under-wine.
 function(wclayer_module name)
-  cmake_parse_arguments(M "" "FOLDER" "DEPENDS;LIBRARIES;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(M "" "FOLDER" "DEPENDS;LIBRARIES;TEST_DEPENDS;TEST_FIXTURES" ${ARGN})
   if(NOT M_FOLDER)
     set(M_FOLDER ${name})
   endif()
@@ -15,11 +46,7 @@ function(wclayer_module name)
   file(CREATE_LINK "${source}" "${root}/${name}" SYMBOLIC)
 
   file(GLOB sources CONFIGURE_DEPENDS "${source}/*.cc")
-  if(WIN32)
-    list(FILTER sources EXCLUDE REGEX "_posix\\.cc$|/posix\\.cc$")
-  else()
-    list(FILTER sources EXCLUDE REGEX "_windows\\.cc$|/windows\\.cc$|/exports\\.cc$")
-  endif()
+  wclayer_platform_files(sources)
   if(sources)
     add_library(${name} STATIC ${sources})
     target_include_directories(${name} PUBLIC "${root}")
@@ -38,6 +65,8 @@ function(wclayer_module name)
 
   if(WCLAYER_TESTS)
     file(GLOB tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/test/${name}/*.cc")
+    wclayer_platform_files(tests)
+    wclayer_left_out("${CMAKE_CURRENT_SOURCE_DIR}/test/${name}/not-under-wine" left_out)
     if(tests)
       add_executable(${name}_test ${tests})
       target_link_libraries(${name}_test PRIVATE ${name} ${M_TEST_DEPENDS} ${M_LIBRARIES} GTest::gtest_main)
@@ -45,8 +74,12 @@ function(wclayer_module name)
       target_compile_definitions(${name}_test PRIVATE
         WCLAYER_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/test/fixtures")
       wclayer_warnings(${name}_test)
+      set(timeout 300)
+      if(WIN32)
+        set(timeout 900)  # a call on a file costs Wine ten of Linux'
+      endif()
       gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}/"
-        PROPERTIES TIMEOUT 300)
+        ${left_out} PROPERTIES TIMEOUT ${timeout} FIXTURES_REQUIRED "${M_TEST_FIXTURES}")
     endif()
   endif()
   if(WCLAYER_FUZZ)

@@ -47,7 +47,7 @@ std::string Error::ToString() const {
 }
 
 Error SystemError(int number, std::string_view call, std::string_view path) {
-  Error error(CodeOfErrno(number), std::system_category().message(number));
+  Error error(CodeOfErrno(number), std::generic_category().message(number));
   error.sys_errno = number;
   error.operation = call;
   error.path = path;

@@ -128,22 +128,78 @@ class StreamedLayer final : public TarTarget {
   std::vector<std::string> warnings() const override { return importer_->summary().warnings; }
   wclayer::Status Commit(const Record& record) override {
     // The layer's folder as it is being built: its chain and its record appear with it.
-    WCLAYER_ASSIGN(const fs::Dir own, fs::Dir::OpenAbsolute(folder_));
-    WCLAYER_ASSIGN(const fs::Dir layer, fs::Dir::OpenAbsolute(folder_.substr(
-                                            0, folder_.size() - LastComponent(folder_).size())));
-    WCLAYER_TRY(
-        layer.ReplaceSmall("layerchain.json", StoreHome::ChainText(chain_), fs::Durability::kNone));
-    WCLAYER_TRY(
-        own.ReplaceSmall("record.json", StoreHome::RecordText(record), fs::Durability::kNone));
+    WCLAYER_TRY(Describe(record));
     return import_->End();
   }
 
  private:
   StreamedLayer(Core&, ParentChain chain) : chain_(std::move(chain)) {}
+  // Keeps no folder open: Windows moves none that holds an open one.
+  wclayer::Status Describe(const Record& record) const {
+    WCLAYER_ASSIGN(const fs::Dir own, fs::Dir::OpenAbsolute(folder_));
+    WCLAYER_ASSIGN(const fs::Dir layer, fs::Dir::OpenAbsolute(folder_.substr(
+                                            0, folder_.size() - LastComponent(folder_).size())));
+    WCLAYER_TRY(
+        layer.ReplaceSmall("layerchain.json", StoreHome::ChainText(chain_), fs::Durability::kNone));
+    return own.ReplaceSmall("record.json", StoreHome::RecordText(record), fs::Durability::kNone);
+  }
   ParentChain chain_;
   std::unique_ptr<TableImport> import_;
   std::string folder_;
   std::unique_ptr<layer::SkeletonWriter> skeleton_;
+  std::unique_ptr<layer::TarImporter> importer_;
+};
+
+// An OCI layer tar, streamed into a table that has Microsoft's entries alone: in place, since the
+// layer's GUID comes from its folder's name, and without a skeleton. The record comes last.
+class BareLayer final : public TarTarget {
+ public:
+  static Expected<std::unique_ptr<TarTarget>> Open(Core& core, const std::string& id,
+                                                   const ParentChain& chain, bool existed) {
+    std::unique_ptr<BareLayer> target(new BareLayer(core, id, chain, existed));
+    WCLAYER_ASSIGN(const Descriptors parents, core.platform().Describe(chain));
+    if (!existed) WCLAYER_TRY(core.platform().Create(id, chain.empty() ? "" : chain.ids.front()));
+    target->begun_ = true;
+    WCLAYER_ASSIGN(target->import_, TableImport::Begin(core.platform(), id, parents));
+    layer::ImportOptions options;
+    options.strict_tar = core.options().strict_tar;
+    options.base_layer = chain.empty();
+    target->importer_ = std::make_unique<layer::TarImporter>(*target->import_, nullptr, options);
+    return std::unique_ptr<TarTarget>(std::move(target));
+  }
+  ~BareLayer() override {
+    importer_.reset();
+    import_.reset();
+    if (!begun_ || committed_ || existed_) return;
+    auto gone = core_->platform().Destroy(id_);
+    (void)gone.has_value();  // Cleanup finds it
+  }
+  wclayer::Status Write(Bytes bytes) override { return importer_->Write(bytes); }
+  wclayer::Status Finish() override { return importer_->Finish(); }
+  std::uint64_t entries() const override { return importer_->entries(); }
+  std::int64_t size_bytes() const override { return importer_->summary().size_bytes; }
+  std::vector<std::string> warnings() const override { return importer_->summary().warnings; }
+  wclayer::Status Commit(const Record& record) override {
+    WCLAYER_TRY(import_->End());
+    WCLAYER_TRY(core_->home().WriteChain(id_, chain_));
+    WCLAYER_TRY(core_->home().dir().MakeDirs(id_ + "/.wclayer"));
+    WCLAYER_TRY(core_->home().dir().ReplaceSmall(
+        id_ + "/.wclayer/record.json", StoreHome::RecordText(record), core_->home().durability()));
+    committed_ = true;
+    return {};
+  }
+
+ private:
+  BareLayer(Core& core, std::string id, ParentChain chain, bool existed)
+      : core_(&core), id_(std::move(id)), chain_(std::move(chain)), existed_(existed) {}
+
+  Core* core_;
+  std::string id_;
+  ParentChain chain_;
+  bool existed_;
+  bool begun_ = false;
+  bool committed_ = false;
+  std::unique_ptr<TableImport> import_;
   std::unique_ptr<layer::TarImporter> importer_;
 };
 
@@ -289,11 +345,20 @@ class LayerFill final : public ApplyStream {
 
   Expected<std::unique_ptr<TarTarget>> Choose(layer::TarKind kind) {
     if (core_->options().flavour == Flavour::kDiff) return HomeTarget::Open(core_->home().path());
-    if (kind == layer::TarKind::kTransport || !core_->platform().streams_import()) {
+    const bool streams = core_->platform().streams_import();
+    // Its files are no transport files: an import from a folder of them would be a broken layer.
+    if (kind == layer::TarKind::kOci && !streams) {
+      return Error(Errc::kUnsupported,
+                   "this vmcompute.dll has no functions to stream a layer, so that only transport "
+                   "tars can be applied; backend=portable takes OCI layers too");
+    }
+    if (kind == layer::TarKind::kTransport || !streams) {
       format_ = "transport";
       WCLAYER_ASSIGN(std::string folder, core_->TemporaryFolder(id_));
       return TransportLayer::Open(*core_, id_, chain_, existed_, std::move(folder));
     }
+    if (core_->platform().extensions() == nullptr)
+      return BareLayer::Open(*core_, id_, chain_, existed_);
     return StreamedLayer::Open(*core_, id_, chain_);
   }
 

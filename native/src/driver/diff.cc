@@ -284,7 +284,7 @@ Expected<std::string> Core::DiffPath(const std::string& id) {
 
 wclayer::Status Core::ReleaseDiffPath(const std::string& path) {
   const std::string name(LastComponent(path));
-  if (path != home_.path() + "/.wclayer/tmp/" + name) {
+  if (path != home_.TemporaryPath(name)) {
     return Error(Errc::kInvalidArgument, "not a folder that DiffPath made")
         .In("ReleaseDiffPath")
         .At(path);

@@ -1,6 +1,4 @@
 // Create, Get, Put, Remove, Exists and what surrounds them.
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <random>
@@ -358,7 +356,7 @@ Expected<std::string> Core::TemporaryFolder(const std::string& id) {
     const std::lock_guard guard(temporary_mutex_);
     temporary_.emplace(name, std::move(lock));
   }
-  return home_.path() + "/.wclayer/" + kTemporaryFolders + "/" + name;
+  return home_.TemporaryPath(name);
 }
 
 }  // namespace wclayer

@@ -1,7 +1,5 @@
 #include "driver/mounts.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>

@@ -27,6 +27,7 @@ Errc CodeOf(Hresult hr) {
     case kInvalidName:
       return Errc::kInvalidArgument;
     case kNotSupported:
+    case kProcNotFound:
       return Errc::kUnsupported;
     default:
       return Errc::kPlatform;
@@ -53,6 +54,8 @@ const char* TextOf(Hresult hr) {
       return "no space left";
     case kAlreadyExists:
       return "exists already";
+    case kProcNotFound:
+      return "the vmcompute.dll of this Windows does not have this function";
     default:
       return "the call failed";
   }

@@ -27,12 +27,14 @@ Error Damaged(const std::string& id, std::string why) {
 
 Expected<StoreHome> StoreHome::Open(const std::string& home, std::chrono::milliseconds lock_wait,
                                     fs::Durability durability) {
-  if (home.empty() || home.front() != '/') {
+  if (!fs::IsAbsolute(home)) {
     return Error(Errc::kInvalidArgument, "the home of a store must be an absolute path").At(home);
   }
   StoreHome store;
   store.path_ = home;
-  while (store.path_.size() > 1 && store.path_.back() == '/') store.path_.pop_back();
+  while (store.path_.size() > 1 &&
+         (store.path_.back() == '/' || store.path_.back() == fs::kSeparator))
+    store.path_.pop_back();
   WCLAYER_ASSIGN(store.dir_, fs::Dir::MakeAbsolute(store.path_));
   WCLAYER_TRY(store.dir_.MakeDirs(".wclayer/locks"));
   WCLAYER_ASSIGN(store.private_, store.dir_.OpenDir(".wclayer"));

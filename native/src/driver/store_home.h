@@ -13,6 +13,7 @@
 #include "driver/platform.h"
 #include "fs/dir.h"
 #include "fs/lock.h"
+#include "fs/system.h"
 #include "wclayer/driver.h"
 
 namespace wclayer {
@@ -37,7 +38,14 @@ class StoreHome {
 
   const std::string& path() const { return path_; }
   const fs::Dir& dir() const { return dir_; }
-  std::string LayerPath(std::string_view id) const { return path_ + "/" + std::string(id); }
+  // Of the folder that DiffPath fills.
+  std::string TemporaryPath(std::string_view name) const {
+    const std::string between(1, fs::kSeparator);
+    return path_ + between + ".wclayer" + between + "tmp" + between + std::string(name);
+  }
+  std::string LayerPath(std::string_view id) const {
+    return path_ + fs::kSeparator + std::string(id);
+  }
 
   // Folder names of the home that can be layers, sorted; and those of interrupted removals.
   Expected<std::vector<std::string>> LayerIds() const;

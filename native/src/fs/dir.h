@@ -2,9 +2,11 @@
 // beneath the handle (openat2 BENEATH | NO_SYMLINKS | NO_MAGICLINKS), so neither "..", an absolute
 // path nor a planted link leaves it (X1). Paths beyond PATH_MAX are walked in pieces. A path of one
 // component costs one system call: who works on many files of a folder holds its Dir.
+//
+// On Windows the same by NtCreateFile relative to the handle, where reparse points of any kind
+// count as links. Permission bits come down to READONLY there: a file without 0200 has it; folders
+// have none. Links and whiteouts of Linux cannot be made (kUnsupported).
 #pragma once
-
-#include <sys/stat.h>
 
 #include <cstdint>
 #include <string>
@@ -18,7 +20,7 @@
 namespace wclayer::fs {
 
 void CloseFd(int fd);
-using UniqueFd = Unique<int, CloseFd, -1>;
+using UniqueFd = Unique<int, CloseFd, -1>;  // on Windows a handle: see base/windows.h
 
 enum class Type : std::uint8_t { kFile, kDirectory, kSymlink, kCharDevice, kOther };
 
@@ -85,7 +87,7 @@ class Dir {
                   std::uint32_t mtime_nanos) const;
 
   // renameat2 below this folder or into another. kNoReplace: kLayerExists with EEXIST if `to` is
-  // there.
+  // there. kExchange takes three steps on Windows, which has no such call.
   enum class RenameMode { kReplace, kNoReplace, kExchange };
   Status Rename(std::string_view from, const Dir& to_dir, std::string_view to,
                 RenameMode mode) const;
@@ -112,5 +114,10 @@ Status WriteAt(int fd, Bytes bytes, std::uint64_t offset);
 // system can; holes stay holes. kLayerDamaged: `from` is shorter.
 Status CopyContent(int from, int to, std::uint64_t size);
 Expected<Info> StatFd(int fd);
+Status SetFileMode(int fd, std::uint32_t mode);
+Status SetFileTimes(int fd, std::int64_t mtime_seconds, std::uint32_t mtime_nanos);
+// Before holes are left in a new file: Windows fills them with zeros unless told so.
+Status MakeSparse(int fd);
+Status Resize(int fd, std::uint64_t size);  // the end of the file; what is new reads as zeros
 
 }  // namespace wclayer::fs

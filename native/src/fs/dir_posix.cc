@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 
@@ -204,6 +205,22 @@ Status CheckAbsolute(const std::string& path) {
   return {};
 }
 
+// What utimensat takes to set the write time alone.
+Expected<std::array<timespec, 2>> WriteTime(std::int64_t seconds, std::uint32_t nanos,
+                                            std::string_view path) {
+  // Larger values would mean "now" and "leave it" to the kernel.
+  if (nanos >= kNanosPerSecond) {
+    return Error(Errc::kInvalidArgument,
+                 std::to_string(nanos) + " ns are a second or more, in a write time")
+        .At(path);
+  }
+  std::array<timespec, 2> times = {};
+  times[0].tv_nsec = UTIME_OMIT;
+  times[1].tv_sec = seconds;
+  times[1].tv_nsec = nanos;
+  return times;
+}
+
 Status Answer(int result, const char* call, std::string_view path) {
   if (result == 0) return {};
   return SystemError(errno, call, path);
@@ -373,20 +390,11 @@ Status Dir::SetMode(std::string_view path, std::uint32_t mode) const {
 
 Status Dir::SetTimes(std::string_view path, std::int64_t mtime_seconds,
                      std::uint32_t mtime_nanos) const {
-  // Larger values would mean "now" and "leave it" to the kernel.
-  if (mtime_nanos >= kNanosPerSecond) {
-    return Error(Errc::kInvalidArgument,
-                 std::to_string(mtime_nanos) + " ns are a second or more, in a write time")
-        .At(path);
-  }
-  timespec times[2] = {};
-  times[0].tv_nsec = UTIME_OMIT;
-  times[1].tv_sec = mtime_seconds;
-  times[1].tv_nsec = mtime_nanos;
-  if (path.empty()) return Answer(::futimens(fd(), times), "futimens", path);
+  WCLAYER_ASSIGN(const auto times, WriteTime(mtime_seconds, mtime_nanos, path));
+  if (path.empty()) return Answer(::futimens(fd(), times.data()), "futimens", path);
   WCLAYER_ASSIGN(const Split split, SplitPath(fd(), path));
-  return Answer(::utimensat(split.fd, split.name.c_str(), times, AT_SYMLINK_NOFOLLOW), "utimensat",
-                path);
+  return Answer(::utimensat(split.fd, split.name.c_str(), times.data(), AT_SYMLINK_NOFOLLOW),
+                "utimensat", path);
 }
 
 Status Dir::Rename(std::string_view from, const Dir& to_dir, std::string_view to,
@@ -474,6 +482,19 @@ Status Dir::Sync() const {
 
 Expected<Info> StatFd(int fd) {
   return StatAt(fd, "", AT_EMPTY_PATH, "");
+}
+
+Status SetFileMode(int fd, std::uint32_t mode) {
+  return Answer(::fchmod(fd, mode), "fchmod", "");
+}
+
+Status SetFileTimes(int fd, std::int64_t mtime_seconds, std::uint32_t mtime_nanos) {
+  WCLAYER_ASSIGN(const auto times, WriteTime(mtime_seconds, mtime_nanos, ""));
+  return Answer(::futimens(fd, times.data()), "futimens", "");
+}
+
+Status Resize(int fd, std::uint64_t size) {
+  return Answer(::ftruncate(fd, static_cast<off_t>(size)), "ftruncate", "");
 }
 
 }  // namespace wclayer::fs

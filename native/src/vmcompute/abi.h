@@ -82,6 +82,7 @@ inline constexpr Hresult kDevNotExist = FromWin32(55);
 inline constexpr Hresult kInvalidParameter = FromWin32(87);
 inline constexpr Hresult kDiskFull = FromWin32(112);
 inline constexpr Hresult kInvalidName = FromWin32(123);
+inline constexpr Hresult kProcNotFound = FromWin32(127);
 inline constexpr Hresult kDirNotEmpty = FromWin32(145);
 inline constexpr Hresult kBusy = FromWin32(170);
 inline constexpr Hresult kAlreadyExists = FromWin32(183);

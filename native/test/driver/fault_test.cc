@@ -15,7 +15,7 @@ class Faults : public DriverTest {
   void SetUp() override {
     DriverTest::SetUp();
     fault.fail_at = -1;
-    table_ = FaultTable(vmcompute::Portable());
+    table_ = FaultTable(TableUnderTest());
     Open(table_);
     ASSERT_TRUE(Apply("base", "", BaseTar()));
     ASSERT_TRUE(driver_->CreateReadWrite("box", "base", 0));

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "support/remove_folder.h"
+#include "support/temporary_folder.h"
 #include "tar/writer.h"
 #include "wclayer/driver.h"
 
@@ -59,20 +60,22 @@ inline Buffer ChildTar() {
                   {"Files/new.txt", '0', "new", ""}});
 }
 
+// The portable store, directly or (on Windows) through the vmcompute.dll that it is built as.
+const vmcompute::Table& TableUnderTest();
+
 class DriverTest : public testing::Test {
  protected:
   void SetUp() override {
     const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    home_ = std::filesystem::path(testing::TempDir()) /
-            ("wclayer-" + std::string(info->name()) + "-" + std::to_string(getpid()));
-    std::filesystem::remove_all(home_);
+    home_ = MakeTemporaryFolder(info->name());
+    std::filesystem::remove(home_);  // the driver makes it
   }
   void TearDown() override {
     driver_.reset();
-    std::filesystem::remove_all(home_);
+    RemoveFolder(home_);
   }
 
-  void Open(const vmcompute::Table& table = vmcompute::Portable(), bool checkout = false) {
+  void Open(const vmcompute::Table& table = TableUnderTest(), bool checkout = false) {
     DriverOptions options;
     options.home = home_.string();
     options.durability = DurabilityLevel::kNone;
@@ -124,7 +127,7 @@ class DriverTest : public testing::Test {
   std::vector<std::string> Listing() const {
     std::vector<std::string> paths;
     for (const auto& item : std::filesystem::recursive_directory_iterator(home_)) {
-      const std::string path = std::filesystem::relative(item.path(), home_).string();
+      const std::string path = item.path().lexically_relative(home_).generic_string();
       if (path.starts_with(".wclayer/locks/")) continue;
       paths.push_back(path);
     }

@@ -109,7 +109,7 @@ TEST_F(LifeCycle, GetAndPutAreCounted) {
 
 TEST_F(LifeCycle, ADiffOfAContainerIsAppliedAsALayer) {
   for (const bool checkout : {false, true}) {
-    Open(vmcompute::Portable(), checkout);
+    Open(TableUnderTest(), checkout);
     ASSERT_TRUE(Apply("base", "", BaseTar()));
     ASSERT_TRUE(driver_->CreateReadWrite("c", "base", 0));
     const auto path = driver_->Get("c", false);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "io/sink.h"
+#include "support/temporary_folder.h"
 
 namespace wclayer::io {
 
@@ -115,16 +116,12 @@ inline std::string Mixture(std::size_t size, std::uint64_t seed) {
 // A folder of this test alone, gone after it.
 class Workspace {
  public:
-  Workspace() {
-    std::string name = testing::TempDir() + "wclayer-io-XXXXXX";
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    path_ = name;
-  }
+  Workspace() : path_(test::MakeTemporaryFolder("io")) {}
   ~Workspace() { std::filesystem::remove_all(path_); }
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
 
-  std::string File(const std::string& name) const { return path_ / name; }
+  std::string File(const std::string& name) const { return (path_ / name).string(); }
   void Put(const std::string& name, std::string_view data) const {
     std::ofstream out(File(name), std::ios::binary);
     out.write(data.data(), static_cast<std::streamsize>(data.size()));

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -23,6 +22,8 @@
 #include "layer/importer.h"
 #include "layer/item.h"
 #include "layer/skeleton.h"
+#include "support/remove_folder.h"
+#include "support/temporary_folder.h"
 #include "tar/writer.h"
 
 namespace wclayer::layer {
@@ -44,13 +45,8 @@ std::string Describe(const Expected<T>& result) {
 // A folder of its own, removed at the end.
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    static int count = 0;
-    path_ = std::filesystem::path(testing::TempDir()) /
-            ("wclayer-layer-" + std::to_string(getpid()) + "-" + std::to_string(count++));
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder() : path_(test::MakeTemporaryFolder("layer")) {}
+  ~TemporaryFolder() { test::RemoveFolder(path_); }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   std::string path() const { return path_.string(); }

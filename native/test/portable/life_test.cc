@@ -1,6 +1,5 @@
 // Layers made, found, removed, copied; homes, base images, recovery; what the parts of names, links
 // and hives decide.
-#include <fcntl.h>
 
 #include <thread>
 
@@ -246,7 +245,7 @@ TEST_F(LifeTest, MountPathOfAReadOnlyLayerIsItsFolder) {
   ASSERT_EQ(table_.GetLayerMountPath(&info_, u"l", &length, nullptr), kOk);
   std::u16string path(length, u'?');
   ASSERT_EQ(table_.GetLayerMountPath(&info_, u"l", &length, path.data()), kOk);
-  EXPECT_EQ(ToUtf8(path.c_str()), home_path_ + "/l");
+  EXPECT_EQ(ToUtf8(path.c_str()), (files::path(home_path_) / "l").make_preferred().string());
   EXPECT_EQ(length, home_path_.size() + 3);
   length = 3;
   EXPECT_NE(table_.GetLayerMountPath(&info_, u"l", &length, path.data()), kOk);

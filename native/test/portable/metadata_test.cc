@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <map>
 #include <random>
 
+#include "fs/system.h"
 #include "io/digest.h"
 #include "portable/metadata.h"
 #include "portable/metadata_file.h"
@@ -324,7 +324,7 @@ std::string SmallFile(MetadataWriter& writer) {
 
 // A reader of these bytes, which never touch a disk.
 Expected<std::unique_ptr<MetadataReader>> ReaderOf(Bytes bytes) {
-  fs::UniqueFd file(::memfd_create("metadata", MFD_CLOEXEC));
+  fs::UniqueFd file = *fs::UnnamedFile();
   EXPECT_TRUE(fs::WriteAt(file.get(), bytes, 0).has_value());
   return MetadataReader::OpenFd(std::move(file), 2);
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <cstring>
@@ -19,6 +18,8 @@
 #include "base/error.h"
 #include "base/utf16.h"
 #include "portable/hive.h"
+#include "support/remove_folder.h"
+#include "support/temporary_folder.h"
 #include "vmcompute/abi.h"
 
 namespace wclayer::portable::test {
@@ -30,14 +31,8 @@ using vmcompute::Hresult;
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string path = testing::TempDir() + "wclayer-XXXXXX";
-    path_ = ::mkdtemp(path.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    files::remove_all(path_, ignored);
-  }
+  TemporaryFolder() : path_(wclayer::test::MakeTemporaryFolder("portable").string()) {}
+  ~TemporaryFolder() { wclayer::test::RemoveFolder(path_); }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   const std::string& path() const { return path_; }

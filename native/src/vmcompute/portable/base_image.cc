@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <ctime>
+#include <chrono>
+#include <cstdio>
 
 #include "base/json.h"
+#include "fs/system.h"
 #include "portable/hive.h"
 #include "portable/metadata.h"
 #include "portable/names.h"
@@ -15,12 +17,18 @@ namespace wclayer::portable {
 namespace {
 
 std::string Rfc3339(std::int64_t seconds) {
-  const auto time = static_cast<std::time_t>(seconds);
-  std::tm parts{};
-  if (::gmtime_r(&time, &parts) == nullptr) return "1970-01-01T00:00:00Z";
-  char text[32];
-  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return std::string(text, size);
+  const std::chrono::sys_seconds time{std::chrono::seconds(seconds)};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  if (!date.ok() || date.year() < std::chrono::year(0) || date.year() > std::chrono::year(9999))
+    return "1970-01-01T00:00:00Z";
+  char text[64];
+  std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02dZ", int{date.year()},
+                unsigned{date.month()}, unsigned{date.day()},
+                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()));
+  return text;
 }
 
 // "10.0.14300.1000" in a folder name like "Server_10.0.14300.1000_x", else "".
@@ -81,12 +89,13 @@ Expected<std::int64_t> SizeOf(const fs::Dir& layer) {
 }  // namespace
 
 Status AddBaseImage(const std::shared_ptr<Home>& home, const std::string& folder) {
-  if (folder.empty() || folder.front() != '/')
+  if (!fs::IsAbsolute(folder))
     return Error(Errc::kInvalidArgument, "the folder of a base image must be an absolute path")
         .At(folder);
   BaseImage image;
   image.path = folder;
-  while (image.path.size() > 1 && image.path.back() == '/') image.path.pop_back();
+  while (image.path.size() > 1 && (image.path.back() == '/' || image.path.back() == fs::kSeparator))
+    image.path.pop_back();
   image.name = LastComponent(image.path);
   WCLAYER_TRY(CheckId(image.name));
   WCLAYER_ASSIGN(const auto layer, fs::Dir::OpenAbsolute(image.path));
@@ -95,7 +104,7 @@ Status AddBaseImage(const std::shared_ptr<Home>& home, const std::string& folder
     return Error(Errc::kInvalidArgument, "the folder holds no 'Files', so it is no base image")
         .At(image.path);
   WCLAYER_ASSIGN(const auto clash, home->FolderOf(image.name));
-  if (clash && image.path != home->path() + '/' + *clash)
+  if (clash && image.path != home->path() + fs::kSeparator + *clash)
     return Error(Errc::kLayerExists, "a layer of this id exists").Of(image.name);
 
   WCLAYER_ASSIGN(const auto own, home->Private());

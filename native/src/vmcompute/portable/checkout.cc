@@ -1,7 +1,5 @@
 #include "portable/checkout.h"
 
-#include <sys/stat.h>
-
 #include <cerrno>
 #include <vector>
 
@@ -103,14 +101,8 @@ class Copier {
     WCLAYER_ASSIGN(const auto from, source.layer->OpenFile(source.path));
     WCLAYER_ASSIGN(const auto to, dir.CreateFile(name));
     WCLAYER_TRY(fs::CopyContent(from.get(), to.get(), source.info.size));
-    if (::fchmod(to.get(), source.info.mode & kPermissions) != 0)
-      return SystemError(errno, "fchmod", name);
-    timespec times[2] = {};
-    times[0].tv_nsec = UTIME_OMIT;
-    times[1].tv_sec = source.info.mtime_seconds;
-    times[1].tv_nsec = source.info.mtime_nanos;
-    if (::futimens(to.get(), times) != 0) return SystemError(errno, "futimens", name);
-    return {};
+    WCLAYER_TRY(fs::SetFileMode(to.get(), source.info.mode & kPermissions));
+    return fs::SetFileTimes(to.get(), source.info.mtime_seconds, source.info.mtime_nanos);
   }
 
   // Its members are in it: what they did to its time is undone.

@@ -1,6 +1,6 @@
 // The tree of a checkout, told apart from what it was made of by its table.
-#include <cerrno>
 
+#include "fs/system.h"
 #include "portable/checkout_table.h"
 #include "portable/names.h"
 #include "portable/overlay_origin.h"
@@ -8,10 +8,6 @@
 
 namespace wclayer::portable {
 namespace {
-
-bool Vanished(const Error& error) {
-  return error.sys_errno == ENOENT || error.sys_errno == ENOTDIR || error.sys_errno == ESTALE;
-}
 
 // Change time moves with everything that is done to a file but reading it (spec mounting §6).
 bool Untouched(const CheckoutRow& row, const fs::Info& info) {
@@ -41,14 +37,14 @@ class CheckoutTree final : public UserTree {
     std::vector<TreeItem> items;
     auto dir = root_.OpenDir(folder.path);
     if (!dir) {
-      if (Vanished(dir.error())) return items;
+      if (fs::IsGone(dir.error())) return items;
       return std::move(dir).error();
     }
     WCLAYER_ASSIGN(const auto listed, dir->List());
     items.reserve(listed.size());
     for (const auto& name : listed) {
       auto item = Look(*dir, name.name);
-      if (!item && Vanished(item.error())) continue;
+      if (!item && fs::IsGone(item.error())) continue;
       if (!item) return std::move(item).error();
       items.push_back(*std::move(item));
     }
@@ -60,12 +56,12 @@ class CheckoutTree final : public UserTree {
     using Result = std::optional<TreeItem>;
     auto dir = root_.OpenDir(folder.path);
     if (!dir) {
-      if (Vanished(dir.error())) return Result();
+      if (fs::IsGone(dir.error())) return Result();
       return std::move(dir).error();
     }
     auto item = Look(*dir, name);
     if (item) return Result(*std::move(item));
-    if (Vanished(item.error())) return Result();
+    if (fs::IsGone(item.error())) return Result();
     return std::move(item).error();
   }
 

@@ -1,11 +1,10 @@
 // Several layers as one (store §6): the tree that they make together, against the tree that stays
 // below.
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <map>
 
+#include "fs/system.h"
 #include "io/digest.h"
 #include "portable/content.h"
 #include "portable/hive.h"
@@ -351,8 +350,7 @@ class SquashedContent final : public Content {
   }
 
   Expected<int> OpenMinimalHive() {
-    fs::UniqueFd file(::memfd_create("hive", MFD_CLOEXEC));
-    if (!file) return SystemError(errno, "memfd_create", current_.path);
+    WCLAYER_ASSIGN(fs::UniqueFd file, fs::UnnamedFile());
     WCLAYER_TRY(fs::WriteAt(file.get(), MinimalHive(), 0));
     return file.release();
   }

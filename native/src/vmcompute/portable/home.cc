@@ -1,11 +1,5 @@
 #include "portable/home.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/random.h>
-#include <sys/stat.h>
-#include <time.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
@@ -16,6 +10,7 @@
 #include "base/limits.h"
 #include "base/upcase.h"
 #include "base/utf16.h"
+#include "fs/system.h"
 #include "portable/metadata.h"
 #include "portable/names.h"
 
@@ -74,23 +69,6 @@ Json ListOf(const std::vector<std::string>& texts) {
   return list;
 }
 
-std::int64_t FiletimeNow() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return kFiletimeOfUnixEpoch + now.tv_sec * 10000000 + now.tv_nsec / 100;
-}
-
-std::string Canonical(const std::string& path) {
-  if (char* real = ::realpath(path.c_str(), nullptr)) {
-    std::string text(real);
-    ::free(real);
-    return text;
-  }
-  std::string text = path;
-  while (text.size() > 1 && text.back() == '/') text.pop_back();
-  return text;
-}
-
 }  // namespace
 
 Status CheckId(std::string_view id, bool removal) {
@@ -120,17 +98,12 @@ std::string LastComponent(std::string_view path) {
 }
 
 Expected<std::string> FreshName() {
-  unsigned char bytes[16];
-  std::size_t have = 0;
-  while (have < sizeof bytes) {
-    const auto got = ::getrandom(bytes + have, sizeof bytes - have, 0);
-    if (got < 0 && errno != EINTR) return SystemError(errno, "getrandom", "");
-    if (got > 0) have += static_cast<std::size_t>(got);
-  }
+  std::byte bytes[16];
+  WCLAYER_TRY(fs::RandomBytes(bytes));
   std::string text;
-  for (const unsigned char byte : bytes) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
+  for (const std::byte byte : bytes) {
+    text += "0123456789abcdef"[std::to_integer<int>(byte >> 4)];
+    text += "0123456789abcdef"[std::to_integer<int>(byte & std::byte{15})];
   }
   return text;
 }
@@ -146,7 +119,9 @@ Expected<fs::Dir> Home::MakeRoot() const {
 }
 
 std::string Home::PrivatePath(std::string_view below) const {
-  return path_ + '/' + kPrivate + '/' + std::string(below);
+  std::string path = path_ + fs::kSeparator + kPrivate;
+  for (const std::string_view name : Components(below)) (path += fs::kSeparator) += name;
+  return path;
 }
 
 Expected<fs::Dir> Home::Private() {
@@ -212,9 +187,9 @@ fs::Durability Home::durability() const {
 Expected<std::optional<std::string>> Home::FolderOf(std::string_view id) const {
   WCLAYER_TRY(CheckId(id, true));
   using Result = std::optional<std::string>;
-  struct stat there;
-  if (::stat(path_.c_str(), &there) != 0 && errno == ENOENT) return Result();
-  WCLAYER_ASSIGN(const auto root, Root());
+  auto opened = Root();
+  if (!opened && opened.error().sys_errno == ENOENT) return Result();
+  WCLAYER_ASSIGN(const auto root, std::move(opened));
   auto exact = root.Stat(id);
   if (exact && exact->type == fs::Type::kDirectory) return Result(std::string(id));
   WCLAYER_ASSIGN(const auto listed, root.List());
@@ -237,7 +212,7 @@ Expected<fs::Dir> Home::OpenLayer(std::string_view id) const {
 
 Expected<std::string> Home::LayerPath(std::string_view id) const {
   WCLAYER_ASSIGN(const auto folder, FolderOf(id));
-  if (folder) return path_ + '/' + *folder;
+  if (folder) return path_ + fs::kSeparator + *folder;
   WCLAYER_ASSIGN(const auto image, FindBaseImage(id));
   if (!image) return NoLayer(id);
   return image->path;
@@ -285,7 +260,7 @@ Expected<WritableRecord> Home::ReadWritable(std::string_view id) const {
 Status Home::WriteWritable(const fs::Dir& layer, const WritableRecord& record) const {
   const auto size = static_cast<std::int64_t>(
       std::min<std::uint64_t>(record.size_bytes, std::uint64_t{INT64_MAX}));
-  const std::int64_t created = record.created != 0 ? record.created : FiletimeNow();
+  const std::int64_t created = record.created != 0 ? record.created : fs::FiletimeNow();
   const Json json = Json::Object()
                         .Add("version", Json::Of(kFormatVersion))
                         .Add("parents", ListOf(record.parents))
@@ -351,11 +326,11 @@ Expected<std::vector<std::string>> Home::ParentsFrom(const vmcompute::LayerDescr
 
 Expected<std::vector<BaseImage>> Home::BaseImages() const {
   std::vector<BaseImage> images;
-  struct stat there;
-  if (::stat(PrivatePath(kBaseImagesFile).c_str(), &there) != 0 &&
-      (errno == ENOENT || errno == ENOTDIR))
-    return images;
-  WCLAYER_ASSIGN(const auto root, Root());
+  auto opened = Root();
+  if (!opened && opened.error().sys_errno == ENOENT) return images;
+  WCLAYER_ASSIGN(const auto root, std::move(opened));
+  WCLAYER_ASSIGN(const bool listed, root.Exists(Join(kPrivate, kBaseImagesFile)));
+  if (!listed) return images;
   WCLAYER_ASSIGN(const auto json, ReadJson(root, Join(kPrivate, kBaseImagesFile)));
   const Json* list = json.Find("Images");
   if (list == nullptr || list->kind != Json::Kind::kArray)
@@ -367,7 +342,7 @@ Expected<std::vector<BaseImage>> Home::BaseImages() const {
     image.version = item.StringOr("Version", "");
     image.size_bytes = item.IntOr("Size", 0);
     image.created_time = item.StringOr("CreatedTime", "");
-    if (image.path.empty() || image.path.front() != '/' || !CheckId(image.name))
+    if (!fs::IsAbsolute(image.path) || !CheckId(image.name))
       return Error(Errc::kLayerDamaged, "the path of an image is not absolute or names no id")
           .At(PrivatePath(kBaseImagesFile));
     images.push_back(std::move(image));
@@ -403,11 +378,11 @@ Expected<std::optional<BaseImage>> Home::FindBaseImage(std::string_view name) co
 // ----------------------------------------------------------------------------------------
 
 Expected<std::shared_ptr<Home>> Homes::Get(const std::string& path) {
-  if (path.empty() || path.front() != '/')
+  if (!fs::IsAbsolute(path))
     return Error(Errc::kInvalidArgument, "the home must be an absolute path").At(path);
-  const std::string canonical = Canonical(path);
+  const std::string canonical = fs::Canonical(path);
   const std::lock_guard guard(mutex_);
-  auto& home = homes_[canonical];
+  auto& home = homes_[fs::PathKey(canonical)];
   if (!home) home = std::make_shared<Home>(canonical);
   return home;
 }

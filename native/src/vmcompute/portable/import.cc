@@ -6,6 +6,7 @@
 #include "base/filetime.h"
 #include "base/limits.h"
 #include "base/utf16.h"
+#include "fs/system.h"
 #include "portable/hive.h"
 #include "portable/link_text.h"
 #include "portable/names.h"
@@ -56,7 +57,7 @@ Expected<std::unique_ptr<Import>> Import::Begin(std::shared_ptr<Home> home, std:
   WCLAYER_ASSIGN(import->chain_, Chain::Open(*import->home_, import->parent_ids_));
   WCLAYER_ASSIGN(import->staging_, Staging::Begin(import->home_));
   WCLAYER_ASSIGN(import->private_, import->staging_->dir().OpenDir(kPrivate));
-  WCLAYER_ASSIGN(import->folder_, ToUtf16(import->staging_->path() + '/' + kPrivate));
+  WCLAYER_ASSIGN(import->folder_, ToUtf16(import->staging_->path() + fs::kSeparator + kPrivate));
   WCLAYER_ASSIGN(import->metadata_, MetadataWriter::Create(import->private_));
   import->streams_ = std::make_unique<StreamsWriter>(import->private_);
   import->payload_ = std::make_unique<PayloadWriter>(*import->streams_);
@@ -105,7 +106,10 @@ Status Import::End() {
     WCLAYER_TRY(metadata_->Finish());
     metadata_.reset();
     WCLAYER_TRY(home_->WriteParents(staging_->dir(), parent_ids_));
+    // Windows renames no folder with an open file in it.
     levels_.clear();
+    payload_.reset();
+    streams_.reset();
     return staging_->Publish(id_);
   });
 }

@@ -5,6 +5,7 @@
 
 #include "fs/lock.h"
 #include "fs/mount.h"
+#include "fs/system.h"
 #include "portable/chain.h"
 #include "portable/checkout.h"
 #include "portable/checkout_table.h"
@@ -168,7 +169,7 @@ Expected<std::string> GetLayerMountPath(const std::shared_ptr<Home>& home, const
   WCLAYER_ASSIGN(const bool mounted, OverlayIsMounted(*home, target.id));
   if (mounted) return MountTarget(*home, target.id);
   WCLAYER_ASSIGN(const bool prepared, CheckoutIsPrepared(target.layer));
-  if (prepared) return path + '/' + kPrivate + '/' + kCheckout;
+  if (prepared) return path + fs::kSeparator + kPrivate + fs::kSeparator + kCheckout;
   Error error(Errc::kInvalidArgument, "the layer is not mounted: prepare it first");
   error.hresult = vmcompute::kNotReady;
   return std::move(error).Of(id);

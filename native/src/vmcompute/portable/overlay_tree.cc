@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "fs/system.h"
 #include "portable/names.h"
 #include "portable/overlay_origin.h"
 #include "portable/writable_tree.h"
@@ -12,10 +13,6 @@ namespace wclayer::portable {
 namespace {
 
 constexpr std::string_view kFiles = "Files";
-
-bool Vanished(const Error& error) {
-  return error.sys_errno == ENOENT || error.sys_errno == ENOTDIR || error.sys_errno == ESTALE;
-}
 
 bool IsWhiteout(const fs::Info& info) {
   return info.type == fs::Type::kCharDevice && info.rdev == 0;
@@ -59,13 +56,13 @@ class OverlayTree final : public UserTree {
     if (folder.own) {
       auto dir = upper_.OpenDir(folder.path);
       if (!dir) {
-        if (Vanished(dir.error())) return items;
+        if (fs::IsGone(dir.error())) return items;
         return std::move(dir).error();
       }
       WCLAYER_ASSIGN(const auto listed, dir->List());
       for (const auto& name : listed) {
         auto info = dir->Stat(name.name);
-        if (!info && Vanished(info.error())) continue;
+        if (!info && fs::IsGone(info.error())) continue;
         if (!info) return std::move(info).error();
         names.insert(name.name);
         if (!IsWhiteout(*info)) items.push_back(Own(name.name, *info));
@@ -84,7 +81,7 @@ class OverlayTree final : public UserTree {
     if (folder.own) {
       auto info = upper_.Stat(Join(folder.path, name));
       if (info) return IsWhiteout(*info) ? Result() : Result(Own(name, *info));
-      if (!Vanished(info.error())) return std::move(info).error();
+      if (!fs::IsGone(info.error())) return std::move(info).error();
     }
     WCLAYER_ASSIGN(auto member, MemberOnDisk(folder.through, name));
     if (!member) return Result();
@@ -161,7 +158,7 @@ class OverlayTree final : public UserTree {
   }
 
   static Expected<std::optional<Found>> VanishedOr(Error error) {
-    if (Vanished(error)) return std::optional<Found>();
+    if (fs::IsGone(error)) return std::optional<Found>();
     return error;
   }
 
@@ -194,7 +191,7 @@ class OverlayTree final : public UserTree {
   Expected<Below> BelowOf(const TreeFolder& folder, const TreeItem& item) {
     auto dir = upper_.OpenDir(Join(folder.path, item.name));
     if (!dir) {
-      if (Vanished(dir.error())) return Below();
+      if (fs::IsGone(dir.error())) return Below();
       return std::move(dir).error();
     }
     WCLAYER_ASSIGN(const auto opaque, OverlayAttribute(*dir, "opaque"));

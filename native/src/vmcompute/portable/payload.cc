@@ -1,7 +1,5 @@
 #include "portable/payload.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 
 #include "backup/reparse.h"
@@ -54,7 +52,7 @@ Error PayloadWriter::Malformed(std::string_view what) const {
 Status PayloadWriter::OpenFile() {
   if (file_) return {};
   WCLAYER_ASSIGN(file_, create_());
-  return {};
+  return entry_->sparse ? fs::MakeSparse(file_.get()) : Status();
 }
 
 Status PayloadWriter::OnStream(const backup::StreamHeader& header, std::uint64_t sparse_offset) {
@@ -204,8 +202,8 @@ Expected<fs::UniqueFd> PayloadWriter::Finish() {
     entry_->has_checksum = true;
     if (entry_->sparse && entry_->size != 0) {
       WCLAYER_TRY(OpenFile());
-      if (::ftruncate(file_.get(), static_cast<off_t>(entry_->size)) != 0)
-        return SystemError(errno, "ftruncate", entry_->path);
+      auto resized = fs::Resize(file_.get(), entry_->size);
+      if (!resized) return std::move(resized).error().At(entry_->path);
     }
   }
   entry_ = nullptr;

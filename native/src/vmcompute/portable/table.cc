@@ -1,12 +1,11 @@
 // The vmcompute ABI on plain files: arguments checked and turned into C++, failures into HRESULTs.
-#include <sys/stat.h>
-
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
 #include "base/utf16.h"
+#include "fs/system.h"
 #include "portable/base_image.h"
 #include "portable/export.h"
 #include "portable/failure.h"
@@ -235,9 +234,7 @@ Hresult WCLAYER_ABI GrantVmAccessCall(Utf16 vm_id, Utf16 path) {
     if (vm_id == nullptr) return Missing("vm_id");
     if (path == nullptr) return Missing("path");
     const std::string file = ToUtf8(path);
-    struct stat info;
-    if (::stat(file.c_str(), &info) != 0) return SystemError(errno, "stat", file);
-    return {};
+    return fs::CheckPresent(file);
   });
 }
 

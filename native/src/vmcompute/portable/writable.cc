@@ -1,13 +1,12 @@
 #include "portable/writable.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <deque>
 #include <map>
 #include <unordered_map>
 
+#include "fs/system.h"
 #include "io/digest.h"
 #include "portable/checkout_table.h"
 #include "portable/content.h"
@@ -415,8 +414,7 @@ class WritableContent final : public Content {
   Expected<int> OpenCurrent() {
     const Place& place = current_.place;
     if (place.made_up) {
-      fs::UniqueFd file(::memfd_create("hive", MFD_CLOEXEC));
-      if (!file) return SystemError(errno, "memfd_create", current_.file.path);
+      WCLAYER_ASSIGN(fs::UniqueFd file, fs::UnnamedFile());
       WCLAYER_TRY(fs::WriteAt(file.get(), MinimalHive(), 0));
       return file.release();
     }

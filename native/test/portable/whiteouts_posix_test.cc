@@ -1,6 +1,6 @@
 // Deletions of layers as overlayfs wants them.
-#include "portable/whiteouts.h"
 #include "portable/chain.h"
+#include "portable/whiteouts.h"
 #include "writable_fixture.h"
 
 namespace wclayer::portable::test {
