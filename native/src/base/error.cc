@@ -28,6 +28,29 @@ Errc CodeOfErrno(int number) {
 
 }  // namespace
 
+Error::Error() noexcept = default;
+Error::Error(Errc c, std::string what) noexcept : code(c), message(std::move(what)) {}
+Error::Error(const Error&) = default;
+Error::Error(Error&&) noexcept = default;
+Error& Error::operator=(const Error&) = default;
+Error& Error::operator=(Error&&) noexcept = default;
+Error::~Error() = default;
+
+Error Error::At(std::string_view where) && {
+  if (path.empty()) path = where;
+  return std::move(*this);
+}
+
+Error Error::In(std::string_view call) && {
+  if (operation.empty()) operation = call;
+  return std::move(*this);
+}
+
+Error Error::Of(std::string_view id) && {
+  if (layer.empty()) layer = id;
+  return std::move(*this);
+}
+
 std::string Error::ToString() const {
   std::string text;
   if (!operation.empty()) text += operation + ": ";

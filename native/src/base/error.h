@@ -43,22 +43,20 @@ struct Error {
   std::string path;       // path inside the layer (or of a file outside), UTF-8; empty if none
   std::string message;    // what is wrong and what would help, one line, no full stop
 
-  Error() = default;
-  Error(Errc c, std::string what) : code(c), message(std::move(what)) {}
+  // None of these is inline: at every call of something that can fail they would be most of the
+  // code.
+  Error() noexcept;
+  Error(Errc c, std::string what) noexcept;
+  Error(const Error&);
+  Error(Error&&) noexcept;
+  Error& operator=(const Error&);
+  Error& operator=(Error&&) noexcept;
+  ~Error();
 
   // The outermost caller that knows a detail fills it in; what is there already stays.
-  Error At(std::string_view where) && {
-    if (path.empty()) path = where;
-    return std::move(*this);
-  }
-  Error In(std::string_view call) && {
-    if (operation.empty()) operation = call;
-    return std::move(*this);
-  }
-  Error Of(std::string_view id) && {
-    if (layer.empty()) layer = id;
-    return std::move(*this);
-  }
+  Error At(std::string_view where) &&;
+  Error In(std::string_view call) &&;
+  Error Of(std::string_view id) &&;
 
   // "ApplyDiff: layer 'x': 'Files/a': message (errno 28)": everything on one line.
   std::string ToString() const;

@@ -89,6 +89,14 @@ Expected<std::size_t> ReadAt(int fd, MutableBytes buffer, std::uint64_t offset) 
   return done;
 }
 
+Expected<std::size_t> ReadLast(int fd, MutableBytes buffer, std::uint64_t offset) {
+  WCLAYER_ASSIGN(const std::size_t count, ReadAt(fd, buffer, offset));
+  if (count != buffer.size()) return count;
+  std::byte beyond{};
+  WCLAYER_ASSIGN(const std::size_t more, ReadAt(fd, MutableBytes(&beyond, 1), offset + count));
+  return count + more;
+}
+
 Status WriteAt(int fd, Bytes bytes, std::uint64_t offset) {
   while (!bytes.empty()) {
     OVERLAPPED at = At(offset);

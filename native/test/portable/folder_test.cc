@@ -1,8 +1,7 @@
 // Transport folders, both ways.
-#include <sys/stat.h>
-#include "portable/hive.h"
-
 #include "base/filetime.h"
+#include "fs/dir.h"
+#include "portable/hive.h"
 #include "store_fixture.h"
 
 namespace wclayer::portable::test {
@@ -62,10 +61,12 @@ TEST_F(FolderTest, ALayerComesBackEqualThroughAFolder) {
   EXPECT_EQ(ReadFile(Fresh("out/Files.$wcidirs$")).substr(0, 4), std::string("\x10\0\0\0", 4));
   EXPECT_TRUE(files::is_empty(Fresh("out/Files/empty")));
   // Nothing says when the export was made (C6): folders have their layer's times.
+  const auto out = fs::Dir::OpenAbsolute(Fresh("out"));
+  ASSERT_TRUE(out.has_value());
   for (const char* name : {"Files", "Files/d", "UtilityVM", "Hives", "tombstones.txt"}) {
-    struct stat info {};
-    ASSERT_EQ(::stat(Fresh(std::string("out/") + name).c_str(), &info), 0);
-    EXPECT_EQ(info.st_mtim.tv_sec, UnixOfFiletime(items[0].times[2]).seconds) << name;
+    const auto info = out->Stat(name);
+    ASSERT_TRUE(info.has_value()) << name;
+    EXPECT_EQ(info->mtime_seconds, UnixOfFiletime(items[0].times[2]).seconds) << name;
   }
   ASSERT_EQ(FromFolder("again", {"base"}, Fresh("out")), kOk)
       << LastError().path << LastError().message;
