@@ -74,6 +74,7 @@ function(wclayer_module name)
       target_compile_definitions(${name}_test PRIVATE
         WCLAYER_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/test/fixtures")
       wclayer_warnings(${name}_test)
+      target_compile_options(${name}_test PRIVATE -O0)  # halves what compiling the tests takes
       set(timeout 300)
       if(WIN32)
         set(timeout 900)  # a call on a file costs Wine ten of Linux'
