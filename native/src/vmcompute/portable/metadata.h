@@ -157,6 +157,7 @@ class MetadataReader {
   struct State;
 
  private:
+  Status CheckIndex();
   MetadataReader();
   std::unique_ptr<State> state_;
 };

@@ -340,6 +340,23 @@ Status MetadataReader::CheckAll() {
     WCLAYER_ASSIGN(const auto found, FindChild(node.parent, node.name));
     if (found != ordinal) return MetadataDamaged("the index does not lead to an entry", place);
   }
+  return CheckIndex();
+}
+
+// Every entry is found by it (above); and it names nothing else.
+Status MetadataReader::CheckIndex() {
+  const std::uint64_t slots = state_->footer.sections[kIndex].length / sizeof(std::uint64_t);
+  std::uint64_t named = 0;
+  for (std::uint64_t slot = 0; slot < slots; ++slot) {
+    WCLAYER_ASSIGN(const auto value, state_->At<std::uint64_t>(kIndex, slot));
+    const auto number = static_cast<std::uint32_t>(value);
+    if (number == 0) continue;
+    WCLAYER_ASSIGN(const auto place, PlaceOf(number - 1));
+    if (place == kNoOrdinal)
+      return MetadataDamaged("the index names an entry that was replaced", slot);
+    ++named;
+  }
+  if (named != size()) return MetadataDamaged("the index names an entry twice", named);
   return {};
 }
 
