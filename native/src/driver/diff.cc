@@ -1,5 +1,4 @@
 // Diff and DiffPath: a layer held open, turned into a tar, digested and compressed on the way out.
-#include <algorithm>
 #include <thread>
 
 #include "driver/core.h"
@@ -11,8 +10,6 @@
 
 namespace wclayer {
 namespace {
-
-constexpr unsigned kMostThreads = 4;  // a compressor takes no more
 
 // Where the plain tar comes from.
 class TarSource {
@@ -73,10 +70,6 @@ class TransportTar final : public TarSource {
   std::string folder_;
   std::unique_ptr<layer::FolderTar> tar_;
 };
-
-int OneForEachCpu() {
-  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, kMostThreads));
-}
 
 class DiffSource final : public ByteSource {
  public:
@@ -235,7 +228,10 @@ Expected<std::unique_ptr<ByteSource>> Core::Diff(const std::string& id,
   pull.digest = options.digests;
   pull.compression.kind = static_cast<io::Compression>(options.compression);
   pull.compression.level = options.level;
-  pull.compression.threads = options.threads == 0 ? OneForEachCpu() : options.threads;
+  // One for each CPU; a compressor takes what fits (CompressOptions).
+  pull.compression.threads = options.threads == 0
+                                 ? static_cast<int>(std::thread::hardware_concurrency())
+                                 : options.threads;
   return std::unique_ptr<ByteSource>(
       std::make_unique<DiffSource>(id, *std::move(read), std::move(tar), pull));
 }

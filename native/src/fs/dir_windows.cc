@@ -266,13 +266,6 @@ Expected<Info> Dir::Stat(std::string_view path) const {
   return info;
 }
 
-Expected<bool> Dir::Exists(std::string_view path) const {
-  auto info = Stat(path);
-  if (info) return true;
-  if (info.error().sys_errno == ENOENT || info.error().sys_errno == ENOTDIR) return false;
-  return std::move(info).error();
-}
-
 Expected<std::string> Dir::ReadLink(std::string_view path) const {
   return Unsupported(path, "a link of Linux");
 }
@@ -369,22 +362,6 @@ Status Dir::Rename(std::string_view from, const Dir& to_dir, std::string_view to
   error.message += ", renaming '" + std::string(from) + "' to '" + std::string(to) + "'";
   if (error.sys_errno == EEXIST) error.code = Errc::kLayerExists;
   return error;
-}
-
-Expected<std::string> Dir::ReadSmall(std::string_view path, std::size_t limit) const {
-  WCLAYER_ASSIGN(UniqueFd file, OpenFile(path));
-  WCLAYER_ASSIGN(const Info info, StatFd(file.get()));
-  if (info.type != Type::kFile) return Error(Errc::kLayerDamaged, "not a regular file").At(path);
-  if (info.size > limit) {
-    return Error(Errc::kLimitExceeded, std::to_string(info.size) + " bytes, at most " +
-                                           std::to_string(limit) + " are read of such a file")
-        .At(path);
-  }
-  std::string text(info.size, '\0');
-  WCLAYER_ASSIGN(const std::size_t count,
-                 ReadAt(file.get(), std::as_writable_bytes(std::span(text)), 0));
-  text.resize(count);
-  return text;
 }
 
 Status Dir::ReplaceSmall(std::string_view path, std::string_view bytes,
