@@ -3,32 +3,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <thread>
 
 #include "fs/lock.h"
+#include "fs/lock_wait.h"
 #include "fs/posix.h"
 
 namespace wclayer::fs {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kFirstPause{1};
-constexpr std::chrono::milliseconds kLongestPause{50};
-constexpr std::chrono::hours kLongestWait{24 * 365};  // a longer wait would overflow the clock
-constexpr std::size_t kMaxPidDigits = 10;
 
 // Who holds the lock: the pid that an exclusive holder wrote, if the file holds one.
 std::string HolderOf(int fd) {
   char text[kMaxPidDigits + 1];
   const ssize_t count = ::pread(fd, text, sizeof text, 0);
   const std::string_view pid(text, count > 0 ? static_cast<std::size_t>(count) : 0);
-  if (pid.empty() || pid.size() > kMaxPidDigits ||
-      pid.find_first_not_of("0123456789") != std::string_view::npos)
-    return "another process or thread";
-  return pid == std::to_string(::getpid()) ? "another thread of this process"
-                                           : "process " + std::string(pid);
+  return HolderNamed(pid, static_cast<std::uint64_t>(::getpid()));
 }
 
 // Whether `name` still is the file `info`: lock files may be removed by who got them.
@@ -61,9 +50,7 @@ Expected<FileLock> FileLock::Acquire(const Dir& folder, std::string_view name, L
   WCLAYER_TRY(CheckPath(name));
   if (name.empty()) return Error(Errc::kUnsafePath, "a lock needs a name");
   const std::string file(name);
-  const Clock::time_point deadline =
-      Clock::now() + std::clamp<std::chrono::milliseconds>(wait, {}, kLongestWait);
-  std::chrono::milliseconds pause = kFirstPause;
+  LockWait waiting(wait, keep_waiting);
   for (;;) {
     // Anew each time: the holder may have removed the file, and then the next one of that name
     // counts.
@@ -80,17 +67,7 @@ Expected<FileLock> FileLock::Acquire(const Dir& folder, std::string_view name, L
     }
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) return SystemError(errno, "flock", file);
-    const Clock::time_point now = Clock::now();
-    if (now >= deadline) {
-      Error error(Errc::kLayerBusy, "locked by " + HolderOf(fd.get()));
-      error.operation = "lock";
-      error.path = file;
-      return error;
-    }
-    if (keep_waiting && !keep_waiting())
-      return Error(Errc::kCancelled, "cancelled while locked by " + HolderOf(fd.get()));
-    std::this_thread::sleep_for(std::min<Clock::duration>(pause, deadline - now));
-    pause = std::min(pause * 2, kLongestPause);
+    WCLAYER_TRY(waiting.Pause(file, [&] { return HolderOf(fd.get()); }));
   }
 }
 

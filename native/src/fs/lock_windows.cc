@@ -1,18 +1,12 @@
-#include <algorithm>
 #include <cerrno>
-#include <thread>
 
 #include "fs/lock.h"
+#include "fs/lock_wait.h"
 #include "fs/nt.h"
 
 namespace wclayer::fs {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kFirstPause{1};
-constexpr std::chrono::milliseconds kLongestPause{50};
-constexpr std::chrono::hours kLongestWait{24 * 365};  // a longer wait would overflow the clock
-constexpr std::size_t kMaxPidDigits = 10;
 // The locked byte lies far behind the text, which others can then read: locks of Windows keep them
 // from locked bytes.
 constexpr DWORD kLockedAtHigh = 0x40000000;
@@ -21,11 +15,7 @@ std::string HolderOf(int fd) {
   std::byte text[kMaxPidDigits + 1];
   const auto count = ReadAt(fd, text, 0);
   const std::string_view pid(reinterpret_cast<const char*>(text), count ? *count : 0);
-  if (pid.empty() || pid.size() > kMaxPidDigits ||
-      pid.find_first_not_of("0123456789") != std::string_view::npos)
-    return "another process or thread";
-  return pid == std::to_string(::GetCurrentProcessId()) ? "another thread of this process"
-                                                        : "process " + std::string(pid);
+  return HolderNamed(pid, ::GetCurrentProcessId());
 }
 
 // Whether `name` still is the file that is open: lock files may be removed by who got them.
@@ -72,9 +62,7 @@ Expected<FileLock> FileLock::Acquire(const Dir& folder, std::string_view name, L
   WCLAYER_TRY(CheckPath(name));
   if (name.empty()) return Error(Errc::kUnsafePath, "a lock needs a name");
   const std::string file(name);
-  const Clock::time_point deadline =
-      Clock::now() + std::clamp<std::chrono::milliseconds>(wait, {}, kLongestWait);
-  std::chrono::milliseconds pause = kFirstPause;
+  LockWait waiting(wait, keep_waiting);
   for (;;) {
     std::string holder = "a process that is removing it";
     // Anew each time: the holder may have removed the file, and then the next one of that name
@@ -94,17 +82,7 @@ Expected<FileLock> FileLock::Acquire(const Dir& folder, std::string_view name, L
       }
       holder = HolderOf(fd->get());
     }
-    const Clock::time_point now = Clock::now();
-    if (now >= deadline) {
-      Error error(Errc::kLayerBusy, "locked by " + holder);
-      error.operation = "lock";
-      error.path = file;
-      return error;
-    }
-    if (keep_waiting && !keep_waiting())
-      return Error(Errc::kCancelled, "cancelled while locked by " + holder);
-    std::this_thread::sleep_for(std::min<Clock::duration>(pause, deadline - now));
-    pause = std::min(pause * 2, kLongestPause);
+    WCLAYER_TRY(waiting.Pause(file, [&] { return holder; }));
   }
 }
 
