@@ -2,26 +2,30 @@
 # Builds ISA-L as a static, position-independent archive from Debian's source package: Debian ships
 # only the shared library, and wclayer links everything but libc statically.
 #
-#   cmake/deps/isal.sh OUT_DIR [linux-x86_64 | windows-x86_64]
+#   cmake/deps/isal.sh OUT_DIR [linux-x86_64 | linux-aarch64 | windows-x86_64]
 #
 # makes OUT_DIR/libisal.a and OUT_DIR/include/isa-l/*.h. Does nothing if this script has already made
-# them. Needs apt, dpkg-dev, make, nasm and gcc (or mingw-w64). Two runs give the same bytes.
+# them. Needs apt, dpkg-dev, make, nasm and gcc (for the target). Two runs give the same bytes.
 source "$(dirname "${BASH_SOURCE[0]}")/source-package.sh"
 
 version=2.30.0-5
 sums="f363f1be3d657d5676cef5253ee2233e60116e2fa9c9de86881185bf81e0e4b8  libisal_2.30.0.orig.tar.xz
 7774a820dd205a8a1b3525e4c0edd9e20c3481ea90432255817cc9e10f1cbf83  libisal_2.30.0-5.debian.tar.xz"
 
-[ $# -ge 1 ] && [ $# -le 2 ] || die "usage: isal.sh OUT_DIR [linux-x86_64 | windows-x86_64]"
+[ $# -ge 1 ] && [ $# -le 2 ] || die "usage: isal.sh OUT_DIR [linux-x86_64 | linux-aarch64 | windows-x86_64]"
 out=$(realpath -m "$1")
 target=${2:-linux-x86_64}
 case $target in
   linux-x86_64) compiler="gcc -fPIC" make_arguments=() ;;
+  linux-aarch64)
+    compiler="aarch64-linux-gnu-gcc -fPIC"
+    make_arguments=(arch=aarch64 host_cpu=aarch64 AR=aarch64-linux-gnu-ar)
+    ;;
   windows-x86_64)
     compiler="x86_64-w64-mingw32-gcc-posix"
     make_arguments=(arch=mingw host_cpu=x86_64 AR=x86_64-w64-mingw32-ar)
     ;;
-  *) die "unknown target '$target' (linux-x86_64 or windows-x86_64)" ;;
+  *) die "unknown target '$target' (linux-x86_64, linux-aarch64 or windows-x86_64)" ;;
 esac
 
 # The recipe is this script: whatever changes in it, the version too, builds anew.
@@ -50,6 +54,7 @@ make_work
 unpack libisal "$version" "$sums"
 # Hidden symbols keep ISA-L out of our shared library's exports; nasm without --reproducible writes the
 # time into Windows objects.
-build make -C "$work/libisal" -f Makefile.unx -j"$(nproc)" lib AS="nasm --reproducible" \
+[ "$target" = linux-aarch64 ] || make_arguments+=(AS="nasm --reproducible")
+build make -C "$work/libisal" -f Makefile.unx -j"$(nproc)" lib \
   CC="$compiler -O2 -ffile-prefix-map=$work=. -fvisibility=hidden" "${make_arguments[@]}"
 install_into "$out"

@@ -1,4 +1,4 @@
-# For the scripts beside this one: Debian source packages by name and pinned version. Sourced, not run.
+# For the scripts beside this one: Debian packages, of sources or not, by name and pinned version. Sourced, not run.
 #
 # A package comes from the Debian mirrors that this computer's apt is set up with, checked by apt's
 # signatures and by the caller's sums; /etc and apt's own lists stay as they are, and no rights are
@@ -17,25 +17,28 @@ need() {
   done
 }
 
-# make_work: the work folder, with apt's configured sources as source-package entries, and their index.
+# make_work [deb-src | deb [APT OPTIONS]]: the work folder, with apt's configured sources as entries for packages of
+# sources (or ready-made ones), and their index.
 make_work() {
   need apt-get dpkg-source make
+  local type=${1:-deb-src}
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   mkdir -p "$work"/{parts,lists/partial,cache/archives/partial}
   local file
   for file in /etc/apt/sources.list.d/*.sources; do
-    sed -E 's/^Types:.*/Types: deb-src/' "$file" > "$work/parts/${file##*/}"
+    sed -E "s/^Types:.*/Types: $type/" "$file" > "$work/parts/${file##*/}"
   done
   for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
     [ -f "$file" ] || continue
-    sed -nE 's/^[[:space:]]*deb(-src)?[[:space:]]/deb-src /p' "$file" | sort -u \
+    sed -nE "s/^[[:space:]]*deb(-src)?[[:space:]]/$type /p" "$file" | sort -u \
       > "$work/parts/$(basename "$file" .list).list"
   done
   # The work folder is private, so that apt's download user could not write into it.
   apt=(apt-get -q
     -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$work/parts"
-    -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root)
+    -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root
+    "${@:2}")
   # Third-party repositories often have no source index; only the package itself has to be found.
   "${apt[@]}" update >&2 || say "apt-get update had errors; trying to go on"
 }

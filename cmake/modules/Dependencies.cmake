@@ -1,6 +1,6 @@
 # The static third-party archives, as imported targets. Debian ships position-independent archives of
 # zstd and libdeflate; ISA-L is shared only there, so ./build makes it from Debian's source package. For
-# Windows it makes all of them (cmake/deps/windows.sh), and xxHash's header lies beside them.
+# another system than the host it makes all of them (cmake/deps/cross.sh), and xxHash's header lies beside them.
 find_package(Threads REQUIRED)
 
 add_library(wclayer::isal STATIC IMPORTED)
@@ -10,7 +10,7 @@ set_target_properties(wclayer::isal PROPERTIES
 
 function(wclayer_archive target file)
   add_library(${target} STATIC IMPORTED)
-  if(WIN32)
+  if(CMAKE_CROSSCOMPILING)
     set_target_properties(${target} PROPERTIES
       IMPORTED_LOCATION "${WCLAYER_DEPS}/${file}"
       INTERFACE_INCLUDE_DIRECTORIES "${WCLAYER_DEPS}/include")

@@ -14,5 +14,9 @@ function(wclayer_exports target file)
     target_link_options(${target} PRIVATE
       "-Wl,--version-script=${file}.map" -Wl,-z,defs,-z,now,-z,noexecstack)
     set_target_properties(${target} PROPERTIES LINK_DEPENDS "${file}.map")
+    if(WCLAYER_TESTS AND NOT CMAKE_CXX_FLAGS MATCHES "fsanitize")
+      add_test(NAME binaries/${target}
+        COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/test/binaries/check-so" "${CMAKE_OBJDUMP}" "$<TARGET_FILE:${target}>" "${file}.map" 2.36)
+    endif()
   endif()
 endfunction()

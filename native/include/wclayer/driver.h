@@ -19,12 +19,14 @@
 #include "base/expected.h"
 #include "base/limits.h"
 #include "vmcompute/abi.h"
+#include "vmcompute/backends.h"
 
 namespace wclayer {
 
 enum class Flavour : std::int32_t { kDiff = 0, kFilter = 1 };  // windowsdiff, windowsfilter
 enum class ArchiveFormat : std::int32_t { kOci = 0, kTransport = 1 };
 enum class CompressionKind : std::int32_t { kNone = 0, kGzip = 1, kZstd = 2 };
+enum class LayerNames : std::int32_t { kHomeAndId = 0, kWholePaths = 1 };
 enum class DurabilityLevel : std::uint32_t { kNone = 0, kData = 1, kFull = 2 };
 
 struct DriverOptions {
@@ -37,11 +39,18 @@ struct DriverOptions {
   bool force_legacy_mount = false;
   bool strict_tar = false;
   std::uint32_t max_zstd_window_log = kMaxZstdWindowLog;
+  // Of calls of vmcompute.dll; the portable store is called straight.
+  vmcompute::Api api = vmcompute::Api::kVmcompute;
+  LayerNames layer_names = LayerNames::kWholePaths;
+  std::chrono::milliseconds call_timeout{600'000};
+  std::chrono::milliseconds busy_wait{5'000};
+  std::uint32_t call_limit = 4;
 };
 
 // The options of InitFilter/InitDiff by name: size, lockWait (ms), durability (full|data|none),
-// mount (auto|overlay-legacy|checkout), strict (true|false), zstdWindowLog. Unknown: an error that
-// lists them.
+// mount (auto|overlay-legacy|checkout), strict (true|false), zstdWindowLog, and for vmcompute.dll
+// api (vmcompute|computestorage), layerNames (path|home), callTimeout (ms), callLimit, busyWait
+// (ms). Unknown: an error that lists them.
 Status SetOption(DriverOptions& options, std::string_view key, std::string_view value);
 // "20GB", "127g", "1048576": binary multiples (driver-semantics §3).
 Expected<std::uint64_t> ParseSize(std::string_view text);
@@ -80,6 +89,21 @@ struct Problem {
   std::string id;
   std::string path;  // "" for the layer as a whole
   std::string problem;
+};
+
+// Quick: records, metadata, chains, sizes, what is left over, without reading payloads.
+enum class VerifyDepth : std::int32_t { kQuick = 0, kFull = 1 };
+
+struct Garbage {
+  std::string id;  // a layer, or the name of what was left over
+  std::string reason;
+};
+
+struct GcOptions {
+  // None: layers with content stay, whoever needs them. Else every layer goes that is neither one
+  // of these, nor an ancestor of one, nor mounted or an ancestor of what is mounted.
+  std::vector<std::string> roots;
+  bool dry_run = false;  // tells what would go
 };
 
 // One entry of a layer, for ls.
@@ -151,6 +175,9 @@ struct ApplyOptions {
   std::optional<std::string> parent;  // absent: what Create recorded, else none (a base layer)
   std::string expected_diff_id;       // "" : any
   std::string expected_blob_digest;
+  // "os.version" of the image, "" if unknown. A newer one than this Windows is kOsVersionMismatch
+  // (C18); the portable store takes every one.
+  std::string os_version;
   // Asked at least every 50 ms while another call holds the layer; false gives up (kCancelled).
   // With an expected digest that wait has no other end but the other call's.
   std::function<bool()> keep_waiting;
@@ -194,6 +221,9 @@ class Cursor {
 class Driver {
  public:
   // Opens (and makes) the home, recovers what killed processes left. The table outlives the driver.
+  static Expected<std::unique_ptr<Driver>> Open(const vmcompute::Chosen& chosen,
+                                                DriverOptions options);
+  // Over a table that is called straight.
   static Expected<std::unique_ptr<Driver>> Open(const vmcompute::Table& table,
                                                 std::string_view backend, DriverOptions options);
   virtual ~Driver() = default;  // drops this process's own mounts that were not Put
@@ -234,8 +264,19 @@ class Driver {
   virtual Expected<std::unique_ptr<ByteSource>> OpenFile(const std::string& id,
                                                          const std::string& path,
                                                          const std::string& stream) = 0;
-  virtual Expected<std::vector<Problem>> Verify(
-      const std::vector<std::string>& ids) = 0;  // none: all
+  // Applies a layer's blob again, in its place: id, chain and children stay, a crash leaves the old
+  // content or the new. The tar must have the recorded diffID (or the blob the recorded digest);
+  // where the record is lost, the expected digest of `options`. kLayerBusy while a descendant is
+  // mounted: a mount cannot be given other folders.
+  virtual Expected<std::unique_ptr<ApplyStream>> Repair(const std::string& id,
+                                                        const ApplyOptions& options) = 0;
+  // No ids: all layers, and what is left over in the home. Safe beside other users of the store.
+  virtual Expected<std::vector<Problem>> Verify(const std::vector<std::string>& ids,
+                                                VerifyDepth depth) = 0;
+  // Removes what nothing uses: what killed processes left; created layers that were never filled
+  // and never can be, because an ancestor is missing; with roots, every other unused layer. Gives
+  // what went (or would go). What is in use, or comes into use meanwhile, stays.
+  virtual Expected<std::vector<Garbage>> Gc(const GcOptions& options) = 0;
   virtual Expected<std::vector<Problem>> Lint(const std::string& id) = 0;
 };
 

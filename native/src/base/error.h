@@ -32,6 +32,8 @@ enum class Errc : std::int32_t {
   kBackendUnavailable = 18,  // vmcompute.dll missing, kernel without what is needed
   kMountMismatch = 19,       // layer recorded as overlay (or checkout), which is not possible here
   kInternal = 20,            // a broken promise of our own
+  kCallTimeout = 21,         // a call of vmcompute has not returned in time
+  kOsVersionMismatch = 22,   // the image needs a newer Windows than this host
 };
 
 struct Error {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 
 #include "base/upcase_table.h"
 #include "base/utf16.h"
@@ -21,6 +23,21 @@ constexpr std::array<char16_t, 65536> MakeTable() {
 }
 
 constexpr std::array<char16_t, 65536> kTable = MakeTable();
+
+// Eight bytes at a time, none of which has its highest bit set.
+void UpcaseAscii(char* at, std::size_t left) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101u;
+  for (std::uint64_t eight = 0; left >= sizeof eight; left -= sizeof eight, at += sizeof eight) {
+    std::memcpy(&eight, at, sizeof eight);
+    const std::uint64_t from_a = eight + (0x80 - 'a') * kOnes;
+    const std::uint64_t above_z = eight + (0x7F - 'z') * kOnes;
+    eight -= (from_a & ~above_z & 0x80 * kOnes) >> 2;  // 0x20 from each lower-case letter
+    std::memcpy(at, &eight, sizeof eight);
+  }
+  for (; left != 0; --left, ++at) {
+    if (*at >= 'a' && *at <= 'z') *at = static_cast<char>(*at - 0x20);
+  }
+}
 
 }  // namespace
 
@@ -48,14 +65,24 @@ bool EqualNoCase(std::u16string_view a, std::u16string_view b) {
   return a.size() == b.size() && CompareNoCase(a, b) == 0;
 }
 
+std::string LowerAscii(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
+}
+
+bool EqualNoCaseAscii(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 0x20) : c; };
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(),
+                    [&](char left, char right) { return lower(left) == lower(right); });
+}
+
 std::string UpcaseUtf8(std::string_view name) {
-  const bool ascii = std::all_of(name.begin(), name.end(),
-                                 [](char c) { return static_cast<signed char>(c) >= 0; });
-  if (ascii) {
+  if (IsAscii(name)) {
     std::string upper(name);
-    for (char& c : upper) {
-      if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
-    }
+    UpcaseAscii(upper.data(), upper.size());
     return upper;
   }
   auto wide = ToUtf16(name);

@@ -16,4 +16,11 @@ bool EqualNoCase(std::u16string_view a, std::u16string_view b);
 // Upcases a (W)UTF-8 name without going through UTF-16 when it is plain ASCII.
 std::string UpcaseUtf8(std::string_view name);
 
+// Whether two ASCII names are one but for the case of letters. Other bytes are compared as they
+// are.
+bool EqualNoCaseAscii(std::string_view a, std::string_view b);
+
+// An ASCII name in small letters; other bytes stay as they are.
+std::string LowerAscii(std::string_view text);
+
 }  // namespace wclayer

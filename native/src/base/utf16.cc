@@ -1,6 +1,8 @@
 #include "base/utf16.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace wclayer {
 namespace {
@@ -56,8 +58,30 @@ void AppendUtf8(std::string& out, std::uint32_t c) {
 
 }  // namespace
 
+// Eight bytes at a time: every name of a layer goes through it several times.
+bool IsAscii(std::string_view text) {
+  const char* at = text.data();
+  std::size_t left = text.size();
+  std::uint64_t all = 0;
+  for (; left >= sizeof all; left -= sizeof all, at += sizeof all) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, at, sizeof eight);
+    all |= eight;
+  }
+  for (; left != 0; --left, ++at) all |= static_cast<unsigned char>(*at);
+  return (all & 0x8080808080808080u) == 0;
+}
+
 std::string ToUtf8(std::u16string_view text) {
   std::string out;
+  char16_t all = 0;
+  for (const char16_t c : text) all = static_cast<char16_t>(all | c);
+  if (all < 0x80) {
+    out.resize(text.size());
+    std::transform(text.begin(), text.end(), out.begin(),
+                   [](char16_t c) { return static_cast<char>(c); });
+    return out;
+  }
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
     std::uint32_t c = text[i];
@@ -70,6 +94,7 @@ std::string ToUtf8(std::u16string_view text) {
 }
 
 Expected<std::u16string> ToUtf16(std::string_view text) {
+  if (IsAscii(text)) return std::u16string(text.begin(), text.end());
   std::u16string out;
   out.reserve(text.size());
   bool after_high = false;
@@ -94,6 +119,7 @@ Expected<std::u16string> ToUtf16(std::string_view text) {
 }
 
 bool IsWtf8(std::string_view text) {
+  if (IsAscii(text)) return true;
   bool after_high = false;
   for (std::size_t at = 0; at < text.size();) {
     const std::int32_t c = Next(text, at);

@@ -1,8 +1,12 @@
 // ApplyDiff: a tar in, a layer out, all or nothing.
 #include <cerrno>
 
+#include "base/layer_id.h"
+#include "base/quietly.h"
 #include "driver/core.h"
-#include "driver/ids.h"
+#include "driver/folder_layer.h"
+#include "driver/os_version.h"
+#include "driver/tar_target.h"
 #include "io/compression.h"
 #include "io/digest.h"
 #include "io/stage.h"
@@ -15,23 +19,25 @@ namespace {
 
 // Up to here a tar is parsed on the caller's thread; beyond it the stage gets a thread of its own.
 constexpr std::uint64_t kThreadThreshold = 1u << 20;
+constexpr io::StageOptions kSlabs = {.slab_bytes = 256u << 10, .slabs = 8};
 constexpr std::size_t kHeadBytes = 64u << 10;  // what RecogniseTar looks at
 // Callers that give a digest share one unpack and wait for it however long it takes (S5).
 constexpr std::chrono::milliseconds kShareWait = std::chrono::hours(2);
 
-// Runs the next stage here until it is worth a thread; then the watcher has one too.
+// Runs the next stage here until it is worth a thread; then the watcher has one too, and what the
+// next stage puts off.
 class AdaptiveSink final : public io::ByteSink {
  public:
-  explicit AdaptiveSink(io::ByteSink& next, io::Watcher watcher = {})
-      : next_(&next), watcher_(std::move(watcher)) {}
+  AdaptiveSink(io::ByteSink& next, io::DeferringSink* deferring, io::Watcher watcher)
+      : next_(&next), deferring_(deferring), watcher_(std::move(watcher)) {}
   wclayer::Status Write(Bytes bytes) override {
     if (threaded_ == nullptr) {
       seen_ += bytes.size();
       if (seen_ < kThreadThreshold) {
-        if (watcher_) watcher_(bytes);
+        watcher_(bytes);
         return next_->Write(bytes);
       }
-      threaded_ = std::make_unique<io::ThreadedSink>(*next_, io::StageOptions(), watcher_);
+      threaded_ = std::make_unique<io::ThreadedSink>(*next_, kSlabs, watcher_, deferring_);
     }
     return threaded_->Write(bytes);
   }
@@ -42,23 +48,14 @@ class AdaptiveSink final : public io::ByteSink {
 
  private:
   io::ByteSink* next_;
+  io::DeferringSink* deferring_;
   io::Watcher watcher_;
   std::uint64_t seen_ = 0;
   std::unique_ptr<io::ThreadedSink> threaded_;
 };
 
-// What the plain tar is unpacked into.
-class TarTarget : public io::ByteSink {
- public:
-  virtual std::uint64_t entries() const = 0;
-  virtual std::int64_t size_bytes() const = 0;
-  virtual std::vector<std::string> warnings() const { return {}; }
-  // After Finish: makes the layer visible. `record` is complete.
-  virtual wclayer::Status Commit(const Record& record) = 0;
-};
-
 // Looks at the first bytes, then lets `choose` say where they and the rest go.
-class RecognisingSink final : public io::ByteSink {
+class RecognisingSink final : public io::DeferringSink {
  public:
   using Choose = std::function<Expected<std::unique_ptr<TarTarget>>(layer::TarKind)>;
   explicit RecognisingSink(Choose choose) : choose_(std::move(choose)) {}
@@ -74,6 +71,19 @@ class RecognisingSink final : public io::ByteSink {
     if (target_ == nullptr) WCLAYER_TRY(StartWithHead());
     return target_->Finish();
   }
+  // Called on while another thread may run what is sealed: of a target that was there before.
+  wclayer::Status Defer() override {
+    deferred_ = true;
+    return target_ == nullptr ? wclayer::Status() : target_->Defer();
+  }
+  wclayer::Status Seal() override {
+    if (target_ == nullptr) return {};
+    sealed_.store(true, std::memory_order_release);
+    return target_->Seal();
+  }
+  wclayer::Status RunSealed() override {
+    return sealed_.load(std::memory_order_acquire) ? target_->RunSealed() : wclayer::Status();
+  }
   TarTarget* target() { return target_.get(); }
   std::uint64_t entries() const {
     return entries_.load(std::memory_order_relaxed);
@@ -87,16 +97,16 @@ class RecognisingSink final : public io::ByteSink {
   }
   wclayer::Status Start(Bytes bytes) {
     WCLAYER_ASSIGN(target_, choose_(layer::RecogniseTar(bytes)));
+    if (deferred_) WCLAYER_TRY(target_->Defer());
     return Forward(bytes);
   }
-  wclayer::Status StartWithHead() {
-    const Buffer head = std::move(head_);
-    head_ = {};
-    return Start(head);
-  }
+  // What it puts off may still need the head later.
+  wclayer::Status StartWithHead() { return Start(head_); }
 
   Choose choose_;
   Buffer head_;
+  bool deferred_ = false;
+  std::atomic<bool> sealed_{false};
   std::unique_ptr<TarTarget> target_;
   std::atomic<std::uint64_t> entries_{0};
 };
@@ -105,10 +115,11 @@ class RecognisingSink final : public io::ByteSink {
 class StreamedLayer final : public TarTarget {
  public:
   static Expected<std::unique_ptr<TarTarget>> Open(Core& core, const std::string& platform_id,
-                                                   const ParentChain& chain) {
+                                                   const ParentChain& chain, bool replace) {
     std::unique_ptr<StreamedLayer> target(new StreamedLayer(core, chain));
     WCLAYER_ASSIGN(const Descriptors parents, core.platform().Describe(chain));
-    WCLAYER_ASSIGN(target->import_, TableImport::Begin(core.platform(), platform_id, parents));
+    WCLAYER_ASSIGN(target->import_,
+                   TableImport::Begin(core.platform(), platform_id, parents, replace));
     WCLAYER_ASSIGN(target->folder_, target->import_->Folder());
     WCLAYER_ASSIGN(target->skeleton_, layer::SkeletonWriter::Create(target->folder_));
     layer::ImportOptions options;
@@ -123,6 +134,9 @@ class StreamedLayer final : public TarTarget {
     WCLAYER_TRY(importer_->Finish());
     return skeleton_->Finish();
   }
+  wclayer::Status Defer() override { return import_->Defer(); }
+  wclayer::Status Seal() override { return import_->Seal(); }
+  wclayer::Status RunSealed() override { return import_->RunSealed(); }
   std::uint64_t entries() const override { return importer_->entries(); }
   std::int64_t size_bytes() const override { return importer_->summary().size_bytes; }
   std::vector<std::string> warnings() const override { return importer_->summary().warnings; }
@@ -139,9 +153,8 @@ class StreamedLayer final : public TarTarget {
     WCLAYER_ASSIGN(const fs::Dir own, fs::Dir::OpenAbsolute(folder_));
     WCLAYER_ASSIGN(const fs::Dir layer, fs::Dir::OpenAbsolute(folder_.substr(
                                             0, folder_.size() - LastComponent(folder_).size())));
-    WCLAYER_TRY(
-        layer.ReplaceSmall("layerchain.json", StoreHome::ChainText(chain_), fs::Durability::kNone));
-    return own.ReplaceSmall("record.json", StoreHome::RecordText(record), fs::Durability::kNone);
+    WCLAYER_TRY(layer.MakeSmall("layerchain.json", StoreHome::ChainText(chain_)));
+    return own.MakeSmall("record.json", StoreHome::RecordText(record));
   }
   ParentChain chain_;
   std::unique_ptr<TableImport> import_;
@@ -150,109 +163,48 @@ class StreamedLayer final : public TarTarget {
   std::unique_ptr<layer::TarImporter> importer_;
 };
 
-// An OCI layer tar, streamed into a table that has Microsoft's entries alone: in place, since the
-// layer's GUID comes from its folder's name, and without a skeleton. The record comes last.
-class BareLayer final : public TarTarget {
- public:
-  static Expected<std::unique_ptr<TarTarget>> Open(Core& core, const std::string& id,
-                                                   const ParentChain& chain, bool existed) {
-    std::unique_ptr<BareLayer> target(new BareLayer(core, id, chain, existed));
-    WCLAYER_ASSIGN(const Descriptors parents, core.platform().Describe(chain));
-    if (!existed) WCLAYER_TRY(core.platform().Create(id, chain.empty() ? "" : chain.ids.front()));
-    target->begun_ = true;
-    WCLAYER_ASSIGN(target->import_, TableImport::Begin(core.platform(), id, parents));
-    layer::ImportOptions options;
-    options.strict_tar = core.options().strict_tar;
-    options.base_layer = chain.empty();
-    target->importer_ = std::make_unique<layer::TarImporter>(*target->import_, nullptr, options);
-    return std::unique_ptr<TarTarget>(std::move(target));
-  }
-  ~BareLayer() override {
-    importer_.reset();
-    import_.reset();
-    if (!begun_ || committed_ || existed_) return;
-    auto gone = core_->platform().Destroy(id_);
-    (void)gone.has_value();  // Cleanup finds it
-  }
-  wclayer::Status Write(Bytes bytes) override { return importer_->Write(bytes); }
-  wclayer::Status Finish() override { return importer_->Finish(); }
-  std::uint64_t entries() const override { return importer_->entries(); }
-  std::int64_t size_bytes() const override { return importer_->summary().size_bytes; }
-  std::vector<std::string> warnings() const override { return importer_->summary().warnings; }
-  wclayer::Status Commit(const Record& record) override {
-    WCLAYER_TRY(import_->End());
-    WCLAYER_TRY(core_->home().WriteChain(id_, chain_));
-    WCLAYER_TRY(core_->home().dir().MakeDirs(id_ + "/.wclayer"));
-    WCLAYER_TRY(core_->home().dir().ReplaceSmall(
-        id_ + "/.wclayer/record.json", StoreHome::RecordText(record), core_->home().durability()));
-    committed_ = true;
-    return {};
-  }
-
- private:
-  BareLayer(Core& core, std::string id, ParentChain chain, bool existed)
-      : core_(&core), id_(std::move(id)), chain_(std::move(chain)), existed_(existed) {}
-
-  Core* core_;
-  std::string id_;
-  ParentChain chain_;
-  bool existed_;
-  bool begun_ = false;
-  bool committed_ = false;
-  std::unique_ptr<TableImport> import_;
-  std::unique_ptr<layer::TarImporter> importer_;
-};
-
 // A v1.10 transport tar, unpacked into a folder and imported from there.
 class TransportLayer final : public TarTarget {
  public:
-  static Expected<std::unique_ptr<TarTarget>> Open(Core& core, std::string id, ParentChain chain,
-                                                   bool existed, std::string folder) {
+  static Expected<std::unique_ptr<TarTarget>> Open(Core& core, const std::string& id,
+                                                   const ParentChain& chain, bool existed) {
+    WCLAYER_ASSIGN(std::string temporary, core.TemporaryFolder(id));
     std::unique_ptr<TransportLayer> target(
-        new TransportLayer(core, std::move(id), std::move(chain), existed, std::move(folder)));
-    WCLAYER_ASSIGN(target->untar_, layer::FolderUntar::Open(target->folder_));
+        new TransportLayer(core, id, chain, existed, std::move(temporary)));
+    WCLAYER_ASSIGN(const fs::Dir dir, fs::Dir::OpenAbsolute(target->temporary_));
+    WCLAYER_TRY(dir.MakeDir(kFolder));
+    WCLAYER_ASSIGN(target->untar_, layer::FolderUntar::Open(target->Folder()));
     return std::unique_ptr<TarTarget>(std::move(target));
   }
   ~TransportLayer() override {
     untar_.reset();
-    auto gone = core_->ReleaseDiffPath(folder_);
-    (void)gone.has_value();  // Cleanup finds it
+    Quietly([this] { return core_->ReleaseDiffPath(temporary_); });
   }
   wclayer::Status Write(Bytes bytes) override { return untar_->Write(bytes); }
   wclayer::Status Finish() override { return untar_->Finish(); }
   std::uint64_t entries() const override { return untar_->entries(); }
   std::int64_t size_bytes() const override { return untar_->size_bytes(); }
   wclayer::Status Commit(const Record& record) override {
-    auto made = Import(record);
-    if (!made && !existed_) {
-      auto gone = core_->platform().Destroy(id_);
-      if (!gone) made.error().message += "; and then " + gone.error().ToString();
-    }
-    return made;
+    return place_.Run(record, [this]() -> wclayer::Status {
+      WCLAYER_ASSIGN(const Descriptors parents, core_->platform().Describe(place_.chain()));
+      return core_->platform().Import(id_, Folder(), parents);
+    });
   }
 
  private:
-  TransportLayer(Core& core, std::string id, ParentChain chain, bool existed, std::string folder)
+  static constexpr const char* kFolder = "layer";
+  TransportLayer(Core& core, const std::string& id, const ParentChain& chain, bool existed,
+                 std::string temporary)
       : core_(&core),
-        id_(std::move(id)),
-        chain_(std::move(chain)),
-        existed_(existed),
-        folder_(std::move(folder)) {}
-  wclayer::Status Import(const Record& record) {
-    WCLAYER_ASSIGN(const Descriptors parents, core_->platform().Describe(chain_));
-    if (!existed_)
-      WCLAYER_TRY(core_->platform().Create(id_, chain_.empty() ? "" : chain_.ids.front()));
-    WCLAYER_TRY(core_->platform().Import(id_, folder_, parents));
-    WCLAYER_TRY(core_->home().WriteChain(id_, chain_));
-    return core_->home().dir().ReplaceSmall(
-        id_ + "/.wclayer/record.json", StoreHome::RecordText(record), core_->home().durability());
-  }
+        id_(id),
+        temporary_(std::move(temporary)),
+        place_(core, id, chain, existed, temporary_) {}
+  std::string Folder() const { return temporary_ + fs::kSeparator + kFolder; }
 
   Core* core_;
   std::string id_;
-  ParentChain chain_;
-  bool existed_;
-  std::string folder_;
+  std::string temporary_;
+  InPlace place_;
   std::unique_ptr<layer::FolderUntar> untar_;
 };
 
@@ -300,13 +252,19 @@ bool Matches(const Record& record, const ApplyOptions& options, const ParentChai
 
 }  // namespace
 
-// One ApplyDiff under way. Stages, in order: blob digest, inflate | diffID | parse and write, where
-// each | is a thread's border once the tar is large.
+// One ApplyDiff under way. Stages, in order: | blob digest | inflate | diffID | parse | write
+// files, where each | is a thread's border once what comes is large. A plain tar begins at its
+// diffID.
 class LayerFill final : public ApplyStream {
  public:
   static Expected<std::unique_ptr<ApplyStream>> Open(Core& core, const std::string& id,
                                                      const ApplyOptions& options);
-  ~LayerFill() override { to_target_.Abandon(); }
+  static Expected<std::unique_ptr<ApplyStream>> OpenRepair(Core& core, const std::string& id,
+                                                           const ApplyOptions& options);
+  ~LayerFill() override {
+    to_inflate_.Abandon();
+    to_target_.Abandon();
+  }
 
   wclayer::Status Write(Bytes bytes) override {
     if (already_) return {};
@@ -316,9 +274,9 @@ class LayerFill final : public ApplyStream {
     // A plain tar is its own blob: one digest serves for both.
     if (blob_bytes_ == 0)
       plain_ = bytes.size() >= 4 && io::Recognise(bytes) == io::Compression::kNone;
-    if (!plain_) blob_sha_.Update(bytes);
     blob_bytes_ += bytes.size();
-    if (auto written = inflate_.Write(bytes); !written) return Fail(std::move(written).error());
+    auto written = First().Write(bytes);
+    if (!written) return Fail(std::move(written).error());
     return {};
   }
 
@@ -340,30 +298,33 @@ class LayerFill final : public ApplyStream {
         id_(std::move(id)),
         options_(std::move(options)),
         target_([this](layer::TarKind kind) { return Choose(kind); }),
-        to_target_(target_, [this](Bytes bytes) { tar_digest_.Look(bytes); }),
-        inflate_(to_target_, {.max_zstd_window_log = core.options().max_zstd_window_log}) {}
+        to_target_(target_, &target_, [this](Bytes bytes) { tar_digest_.Look(bytes); }),
+        inflate_(to_target_, {.max_zstd_window_log = core.options().max_zstd_window_log}),
+        to_inflate_(inflate_, nullptr, [this](Bytes bytes) { blob_sha_.Update(bytes); }) {}
+
+  // Nothing to inflate, no digest of its own: no stage before the next.
+  io::ByteSink& First() { return plain_ ? static_cast<io::ByteSink&>(inflate_) : to_inflate_; }
 
   Expected<std::unique_ptr<TarTarget>> Choose(layer::TarKind kind) {
     if (core_->options().flavour == Flavour::kDiff) return HomeTarget::Open(core_->home().path());
-    const bool streams = core_->platform().streams_import();
-    // Its files are no transport files: an import from a folder of them would be a broken layer.
-    if (kind == layer::TarKind::kOci && !streams) {
-      return Error(Errc::kUnsupported,
-                   "this vmcompute.dll has no functions to stream a layer, so that only transport "
-                   "tars can be applied; backend=portable takes OCI layers too");
+    if (kind == layer::TarKind::kTransport && repairs_) {
+      return Error(
+          Errc::kUnsupported,
+          "a layer of a transport tar is not repaired in place; remove it and apply the tar "
+          "again");
     }
-    if (kind == layer::TarKind::kTransport || !streams) {
+    if (kind == layer::TarKind::kTransport) {
       format_ = "transport";
-      WCLAYER_ASSIGN(std::string folder, core_->TemporaryFolder(id_));
-      return TransportLayer::Open(*core_, id_, chain_, existed_, std::move(folder));
+      return TransportLayer::Open(*core_, id_, chain_, existed_);
     }
+    // Microsoft's streaming calls take neither hard links nor what a replay needs, folders do.
     if (core_->platform().extensions() == nullptr)
-      return BareLayer::Open(*core_, id_, chain_, existed_);
-    return StreamedLayer::Open(*core_, id_, chain_);
+      return OpenFolderLayer(*core_, id_, chain_, existed_);
+    return StreamedLayer::Open(*core_, id_, chain_, repairs_);
   }
 
   Expected<ApplyResult> Commit() {
-    WCLAYER_TRY(inflate_.Finish());
+    WCLAYER_TRY(First().Finish());
     ApplyResult result;
     result.diff_id = tar_digest_.Digest();
     result.blob_digest = plain_ ? result.diff_id : blob_sha_.FinishText();
@@ -378,6 +339,7 @@ class LayerFill final : public ApplyStream {
       return Error(Errc::kDigestMismatch, "the diffID is " + result.diff_id + ", expected was " +
                                               options_.expected_diff_id);
     }
+    if (recorded_) WCLAYER_TRY(CheckRecorded(result));
     TarTarget& target = *target_.target();
     result.size_bytes = target.size_bytes();
     result.warnings = target.warnings();
@@ -395,8 +357,15 @@ class LayerFill final : public ApplyStream {
     return result;
   }
 
+  // The same tar, however packed.
+  wclayer::Status CheckRecorded(const ApplyResult& result) const {
+    if (result.diff_id == recorded_->diff_id) return {};
+    return Error(Errc::kDigestMismatch,
+                 "the tar is " + result.diff_id + ", the layer was made of " + recorded_->diff_id);
+  }
+
   Error Fail(Error error) {
-    failed_ = std::move(error).In("ApplyDiff").Of(id_);
+    failed_ = std::move(error).In(repairs_ ? "Repair" : "ApplyDiff").Of(id_);
     return *failed_;
   }
 
@@ -405,7 +374,10 @@ class LayerFill final : public ApplyStream {
   ApplyOptions options_;
   ParentChain chain_;
   bool existed_ = false;
+  bool repairs_ = false;
+  std::optional<Record> recorded_;  // repair: what the tar must be
   std::string format_ = "oci";
+  PrivilegeHold privileges_;
   std::vector<fs::FileLock> locks_;
   std::optional<ApplyResult> already_;
   std::optional<Error> failed_;
@@ -416,6 +388,7 @@ class LayerFill final : public ApplyStream {
   TarDigest tar_digest_;
   AdaptiveSink to_target_;
   io::Decompressor inflate_;
+  AdaptiveSink to_inflate_;
 };
 
 Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::string& id,
@@ -429,6 +402,11 @@ Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::st
   std::unique_ptr<LayerFill> fill(new LayerFill(core, id, options));
   if (core.options().flavour == Flavour::kDiff)
     return std::unique_ptr<ApplyStream>(std::move(fill));
+  if (!options.os_version.empty() && !core.platform_.direct()) {
+    WCLAYER_ASSIGN(const std::string host, core.platform_.windows().host->OsVersion());
+    WCLAYER_TRY(CheckOsVersion(options.os_version, host));
+  }
+  WCLAYER_ASSIGN(fill->privileges_, core.platform_.HoldToWrite());
   if (core.mounts_.BeingRead(id))
     return Error(Errc::kLayerBusy, "a Diff of it is being read; close that first");
   {
@@ -477,7 +455,8 @@ Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::st
                        (recorded->empty() ? std::string() : recorded->ids.front()) + "', not on '" +
                        (fill->chain_.empty() ? std::string() : fill->chain_.ids.front()) + "'");
     }
-    WCLAYER_ASSIGN(const std::int64_t count, core.mounts_.Count(found->platform));
+    // Without the count's lock, which comes before the layer's: who mounts it now waits for that.
+    WCLAYER_ASSIGN(const std::int64_t count, core.mounts_.CountAtMost(found->platform));
     if (count != 0) return Error(Errc::kLayerBusy, "it is mounted; put it first");
     WCLAYER_ASSIGN(const std::vector<std::string> children, core.ChildrenOf(found->id));
     if (!children.empty()) {
@@ -492,6 +471,64 @@ Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::st
     if (!there) return Error(Errc::kParentNotFound, "the parent '" + ancestor + "' does not exist");
   }
   return std::unique_ptr<ApplyStream>(std::move(fill));
+}
+
+Expected<std::unique_ptr<ApplyStream>> LayerFill::OpenRepair(Core& core, const std::string& id,
+                                                             const ApplyOptions& options) {
+  WCLAYER_TRY(CheckId(id));
+  if (!options.expected_diff_id.empty()) WCLAYER_TRY(io::CheckDigestText(options.expected_diff_id));
+  if (!options.expected_blob_digest.empty())
+    WCLAYER_TRY(io::CheckDigestText(options.expected_blob_digest));
+  const auto* ours = core.platform().extensions();
+  if (core.options().flavour == Flavour::kDiff || ours == nullptr ||
+      ours->ImportLayerReplace == nullptr)
+    return Error(Errc::kUnsupported, "this driver and backend cannot repair a layer in place");
+  if (core.mounts_.BeingRead(id))
+    return Error(Errc::kLayerBusy, "a Diff of it is being read; close that first");
+  std::unique_ptr<LayerFill> fill(new LayerFill(core, id, options));
+  fill->repairs_ = true;
+  WCLAYER_ASSIGN(auto lock, core.home_.LockLayer(id, fs::LockMode::kExclusive));
+  fill->locks_.push_back(std::move(lock));
+  WCLAYER_ASSIGN(const Core::Found found, core.Find(id));
+  if (found.platform != found.id)
+    return Error(Errc::kUnsupported, "it stands for a base image, which is not ours to change");
+  if (found.writable()) return Error(Errc::kInvalidArgument, "a writable layer has no blob");
+  fill->id_ = found.id;
+  fill->existed_ = true;
+  const bool asked = !options.expected_diff_id.empty() || !options.expected_blob_digest.empty();
+  auto record = core.home_.ReadRecord(found.id);
+  if (record && record->has_value() && io::CheckDigestText((*record)->diff_id)) {
+    fill->recorded_ = *std::move(*record);
+  } else if (!asked) {
+    return Error(Errc::kLayerDamaged,
+                 "there is no record of what it was made of; give the expected digest of its tar");
+  }
+  auto chain = core.home_.ReadChain(found.id);
+  // The record says what the chain file should.
+  if (fill->recorded_) {
+    const std::string first = chain && !chain->empty() ? chain->ids.front() : "";
+    if (!chain || !SameId(first, fill->recorded_->parent))
+      chain = core.ChainBelow(fill->recorded_->parent);
+  }
+  if (!chain) return std::move(chain).error();
+  fill->chain_ = *std::move(chain);
+  WCLAYER_ASSIGN(const std::vector<std::string> children, core.ChildrenOf(found.id));
+  for (const std::string& child : children) {
+    WCLAYER_ASSIGN(const std::int64_t count, core.mounts_.CountAtMost(child));
+    if (count != 0)
+      return Error(Errc::kLayerBusy,
+                   "'" + child + "', which is built on it, is mounted; put that first");
+  }
+  WCLAYER_ASSIGN(auto ancestors, core.home_.LockChain(fill->chain_));
+  for (auto& ancestor : ancestors) fill->locks_.push_back(std::move(ancestor));
+  return std::unique_ptr<ApplyStream>(std::move(fill));
+}
+
+Expected<std::unique_ptr<ApplyStream>> Core::Repair(const std::string& id,
+                                                    const ApplyOptions& options) {
+  auto fill = LayerFill::OpenRepair(*this, id, options);
+  if (!fill) return std::move(fill).error().In("Repair").Of(id);
+  return fill;
 }
 
 Expected<std::unique_ptr<ApplyStream>> Core::ApplyDiff(const std::string& id,

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "base/layer_id.h"
 #include "driver/core.h"
-#include "driver/ids.h"
 #include "driver/sha384.h"
 
 namespace wclayer {

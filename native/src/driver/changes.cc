@@ -33,8 +33,7 @@ Expected<std::unique_ptr<Cursor<Change>>> Core::Changes(const std::string& id,
     WCLAYER_ASSIGN(const Found found, Find(id));
     WCLAYER_ASSIGN(const Against against, ResolveAgainst(found, parent));
     WCLAYER_ASSIGN(const auto read, LayerRead::Open(*this, found, against.chain));
-    WCLAYER_ASSIGN(const auto source,
-                   TableExport::Begin(platform_, found.platform, read->against()));
+    WCLAYER_ASSIGN(const auto source, OpenItems(found, *read, true));
     std::vector<Change> changes;
     layer::Item item;
     for (;;) {
@@ -70,8 +69,7 @@ Expected<std::int64_t> Core::DiffSize(const std::string& id,
     WCLAYER_ASSIGN(const Found found, Find(id));
     WCLAYER_ASSIGN(const Against against, ResolveAgainst(found, parent));
     WCLAYER_ASSIGN(const auto read, LayerRead::Open(*this, found, against.chain));
-    WCLAYER_ASSIGN(const auto source,
-                   TableExport::Begin(platform_, found.platform, read->against()));
+    WCLAYER_ASSIGN(const auto source, OpenItems(found, *read, true));
     std::int64_t size = 0;
     layer::Item item;
     for (;;) {

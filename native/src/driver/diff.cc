@@ -1,15 +1,16 @@
 // Diff and DiffPath: a layer held open, turned into a tar, digested and compressed on the way out.
 #include <thread>
 
+#include "base/layer_id.h"
+#include "base/quietly.h"
 #include "driver/core.h"
-#include "driver/ids.h"
 #include "io/pull.h"
 #include "layer/exporter.h"
+#include "layer/folder_source.h"
 #include "layer/skeleton.h"
 #include "layer/transport.h"
 
 namespace wclayer {
-namespace {
 
 // Where the plain tar comes from.
 class TarSource {
@@ -19,22 +20,24 @@ class TarSource {
   virtual std::uint64_t entries() const = 0;
 };
 
+namespace {
+
 class RebuiltTar final : public TarSource {
  public:
-  explicit RebuiltTar(std::unique_ptr<TableExport> source)
+  explicit RebuiltTar(std::unique_ptr<LayerItems> source)
       : source_(std::move(source)), exporter_(*source_, layer::WriterMode::kStore) {}
   Expected<std::size_t> Fill(MutableBytes buffer) override { return exporter_.Fill(buffer); }
   std::uint64_t entries() const override { return exporter_.entries(); }
 
  private:
-  std::unique_ptr<TableExport> source_;
+  std::unique_ptr<LayerItems> source_;
   layer::TarExporter exporter_;
 };
 
 class ReplayedTar final : public TarSource {
  public:
   static Expected<std::unique_ptr<TarSource>> Open(const std::string& folder,
-                                                   std::unique_ptr<TableExport> source) {
+                                                   std::unique_ptr<layer::ItemSource> source) {
     std::unique_ptr<ReplayedTar> tar(new ReplayedTar(std::move(source)));
     WCLAYER_ASSIGN(tar->replay_, layer::SkeletonReplay::Open(folder, *tar->source_));
     return std::unique_ptr<TarSource>(std::move(tar));
@@ -43,8 +46,8 @@ class ReplayedTar final : public TarSource {
   std::uint64_t entries() const override { return replay_->entries(); }
 
  private:
-  explicit ReplayedTar(std::unique_ptr<TableExport> source) : source_(std::move(source)) {}
-  std::unique_ptr<TableExport> source_;
+  explicit ReplayedTar(std::unique_ptr<layer::ItemSource> source) : source_(std::move(source)) {}
+  std::unique_ptr<layer::ItemSource> source_;
   std::unique_ptr<layer::SkeletonReplay> replay_;
 };
 
@@ -53,13 +56,13 @@ class TransportTar final : public TarSource {
  public:
   static Expected<std::unique_ptr<TarSource>> Open(Core& core, std::string folder) {
     std::unique_ptr<TransportTar> tar(new TransportTar(core, std::move(folder)));
-    WCLAYER_ASSIGN(tar->tar_, layer::FolderTar::Open(tar->folder_));
+    WCLAYER_ASSIGN(tar->tar_,
+                   layer::FolderTar::Open(tar->folder_, layer::FolderTar::Reading::kRemove));
     return std::unique_ptr<TarSource>(std::move(tar));
   }
   ~TransportTar() override {
     tar_.reset();
-    auto gone = core_->ReleaseDiffPath(folder_);
-    (void)gone.has_value();  // Cleanup finds what could not be removed
+    Quietly([this] { return core_->ReleaseDiffPath(folder_); });
   }
   Expected<std::size_t> Fill(MutableBytes buffer) override { return tar_->Fill(buffer); }
   std::uint64_t entries() const override { return tar_->entries(); }
@@ -122,7 +125,36 @@ class DiffSource final : public ByteSource {
   std::atomic<std::uint64_t> entries_{0};
 };
 
+constexpr const char* kReplaced = "it was filled or replaced meanwhile; try again";
+constexpr int kReadAttempts = 10;
+
 }  // namespace
+
+// The tar that was applied where that can be replayed, else one made of the layer's items. A layer
+// that was imported from a folder tells its payloads by their paths.
+Expected<std::unique_ptr<TarSource>> Core::OpenTar(const Found& layer, const LayerRead& read,
+                                                   bool replay) {
+  const std::string folder = home_.LayerPath(layer.id);
+  const std::string own = folder + fs::kSeparator + ".wclayer";
+  bool kept = false;
+  if (replay && !layer.writable()) {
+    WCLAYER_ASSIGN(kept, layer::SkeletonReplay::Exists(own));
+  }
+  if (kept) {
+    WCLAYER_ASSIGN(const bool by_path,
+                   home_.dir().Exists(layer.id + "/.wclayer/" + layer::kPathListFile));
+    if (by_path) {
+      WCLAYER_ASSIGN(auto source, layer::DiskSource::Open(folder, own));
+      return ReplayedTar::Open(own, std::move(source));
+    }
+    if (platform_.extensions() != nullptr) {
+      WCLAYER_ASSIGN(auto source, TableExport::Begin(platform_, layer.platform, read.against()));
+      return ReplayedTar::Open(own, std::move(source));
+    }
+  }
+  WCLAYER_ASSIGN(auto items, OpenItems(layer, read, true));
+  return std::unique_ptr<TarSource>(std::make_unique<RebuiltTar>(std::move(items)));
+}
 
 Expected<Core::Against> Core::ResolveAgainst(const Found& layer,
                                              const std::optional<std::string>& parent) {
@@ -162,28 +194,47 @@ Expected<Core::Against> Core::ResolveAgainst(const Found& layer,
 Expected<std::unique_ptr<LayerRead>> LayerRead::Open(Core& core, const Core::Found& layer,
                                                      const ParentChain& against) {
   std::unique_ptr<LayerRead> read(new LayerRead(core, layer));
-  WCLAYER_ASSIGN(auto lock, core.mounts_.BeginRead(layer.platform));
-  read->reading_ = true;
-  read->locks_.push_back(std::move(lock));
+  WCLAYER_ASSIGN(read->privileges_, core.platform_.HoldToRead());
   WCLAYER_ASSIGN(const ParentChain chain, core.home_.ReadChain(layer.id));
   WCLAYER_ASSIGN(read->parents_, core.platform_.Describe(chain));
   WCLAYER_ASSIGN(read->against_, core.platform_.Describe(against));
+  read->against_chain_ = against;
+  WCLAYER_ASSIGN(auto lock, core.mounts_.BeginRead(layer.platform, read->parents_));
+  read->reading_ = true;
+  read->locks_.push_back(std::move(lock));
+  // Until now it could be filled, removed and made anew: what the caller knows must still be so.
+  WCLAYER_ASSIGN(const Core::Found now, core.Find(layer.id));
+  WCLAYER_ASSIGN(const ParentChain still, core.home_.ReadChain(layer.id));
+  if (now.committed() != layer.committed() || now.writable() != layer.writable() ||
+      still.ids != chain.ids)
+    return Error(Errc::kLayerBusy, kReplaced);
   WCLAYER_ASSIGN(auto ancestors, core.home_.LockChain(chain));
   for (auto& ancestor : ancestors) read->locks_.push_back(std::move(ancestor));
   return read;
+}
+
+bool LayerRead::WasReplaced(const Error& error) {
+  return error.code == Errc::kLayerBusy && error.message == kReplaced;
 }
 
 LayerRead::~LayerRead() {
   // The layer's locks first: who waits for them may hold the lock that EndRead needs.
   locks_.clear();
   if (!reading_) return;
-  auto restored = core_->mounts_.EndRead(layer_.platform, parents_);
-  (void)restored
-      .has_value();  // nobody is left to hear of it; the next Get or Cleanup meets the same failure
+  // The next Get or Cleanup meets the same failure.
+  Quietly([this] { return core_->mounts_.EndRead(layer_.platform, parents_); });
 }
 
 Expected<std::unique_ptr<ByteSource>> Core::Diff(const std::string& id,
                                                  const DiffOptions& options) {
+  for (int attempt = 1;; ++attempt) {
+    auto diff = OpenDiff(id, options);
+    if (diff || attempt == kReadAttempts || !LayerRead::WasReplaced(diff.error())) return diff;
+  }
+}
+
+Expected<std::unique_ptr<ByteSource>> Core::OpenDiff(const std::string& id,
+                                                     const DiffOptions& options) {
   const auto fail = [&](Error error) { return std::move(error).In("Diff").Of(id); };
   auto found = Find(id);
   if (!found) return fail(std::move(found).error());
@@ -195,34 +246,15 @@ Expected<std::unique_ptr<ByteSource>> Core::Diff(const std::string& id,
 
   std::unique_ptr<TarSource> tar;
   if (options.format == ArchiveFormat::kTransport || options_.flavour == Flavour::kDiff) {
-    auto folder = TemporaryFolder(found->id);
+    auto folder = ExportedFolder(*found, **read);
     if (!folder) return fail(std::move(folder).error());
-    if (auto exported = platform_.Export(found->platform, *folder, (*read)->against()); !exported) {
-      auto gone = ReleaseDiffPath(*folder);
-      (void)gone.has_value();
-      return fail(std::move(exported).error());
-    }
     auto opened = TransportTar::Open(*this, *std::move(folder));
     if (!opened) return fail(std::move(opened).error());
     tar = *std::move(opened);
   } else {
-    auto source = TableExport::Begin(platform_, found->platform, (*read)->against());
-    if (!source) return fail(std::move(source).error());
-    const std::string folder = home_.LayerPath(found->id) + "/.wclayer";
-    bool replay =
-        against->own && !options.rebuild && !found->writable() && platform_.extensions() != nullptr;
-    if (replay) {
-      auto kept = layer::SkeletonReplay::Exists(folder);
-      if (!kept) return fail(std::move(kept).error());
-      replay = *kept;
-    }
-    if (replay) {
-      auto opened = ReplayedTar::Open(folder, *std::move(source));
-      if (!opened) return fail(std::move(opened).error());
-      tar = *std::move(opened);
-    } else {
-      tar = std::make_unique<RebuiltTar>(*std::move(source));
-    }
+    auto opened = OpenTar(*found, **read, against->own && !options.rebuild);
+    if (!opened) return fail(std::move(opened).error());
+    tar = *std::move(opened);
   }
   io::PullOptions pull;
   pull.digest = options.digests;
@@ -285,12 +317,13 @@ wclayer::Status Core::ReleaseDiffPath(const std::string& path) {
         .In("ReleaseDiffPath")
         .At(path);
   }
-  if (auto gone = home_.private_dir().RemoveTree("tmp/" + name); !gone) {
+  if (auto gone = home_.private_dir().RemoveTree(std::string(kTemporaryFolders) + "/" + name);
+      !gone) {
     return std::move(gone).error().In("ReleaseDiffPath");
   }
   const std::lock_guard lock(temporary_mutex_);
   temporary_.erase(name);
-  auto removed = home_.locks().Remove("tmp+" + name);
+  auto removed = home_.locks().Remove(std::string(kTemporaryLock) + name);
   (void)removed.has_value();  // a Cleanup elsewhere was faster
   return {};
 }

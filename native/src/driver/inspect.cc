@@ -1,15 +1,15 @@
-// Looking inside a layer without mounting it: ls, stat, cat, verify, lint.
+// Looking inside a layer without mounting it: ls, stat, cat, lint.
 #include <deque>
 
 #include "backup/ea.h"
 #include "backup/reparse.h"
 #include "backup/security.h"
 #include "backup/stream.h"
+#include "base/layer_id.h"
 #include "base/limits.h"
 #include "base/upcase.h"
 #include "base/utf16.h"
 #include "driver/core.h"
-#include "driver/ids.h"
 #include "io/digest.h"
 #include "layer/skeleton.h"
 #include "layer/stream_pull.h"
@@ -31,7 +31,7 @@ struct Metadata {
 };
 
 // Reads the current item's stream, all but the data; `head_only`: up to that.
-wclayer::Status ReadMetadata(TableExport& source, Metadata& metadata, bool head_only) {
+wclayer::Status ReadMetadata(LayerItems& source, Metadata& metadata, bool head_only) {
   layer::StreamPull pull(source);
   const auto take = [&](Buffer& to, std::size_t limit, const char* name) -> wclayer::Status {
     WCLAYER_ASSIGN(to, pull.ReadAll(limit, name));
@@ -99,7 +99,7 @@ bool SamePath(std::string_view a, std::string_view b) {
 }
 
 // Moves an export to the entry `path`.
-wclayer::Status Locate(TableExport& source, bool can_seek, const std::string& path,
+wclayer::Status Locate(LayerItems& source, bool can_seek, const std::string& path,
                        layer::Item& item) {
   if (can_seek) {
     auto status = source.SeekPath(path, item);
@@ -116,15 +116,16 @@ wclayer::Status Locate(TableExport& source, bool can_seek, const std::string& pa
   }
 }
 
-// An export that stands at the entry `path`. Deletions cannot be sought; they are met on the way
+// Moves what `open` gives to the entry `path`. Deletions cannot be sought; they are met on the way
 // through.
-Expected<std::unique_ptr<TableExport>> OpenAt(const Platform& platform, const std::string& id,
-                                              bool can_seek, const Descriptors& against,
-                                              const std::string& path, layer::Item& item) {
-  WCLAYER_ASSIGN(auto source, TableExport::Begin(platform, id, against));
+template <class Open>
+Expected<std::unique_ptr<LayerItems>> OpenAt(Open open, bool can_seek, const std::string& path,
+                                             layer::Item& item) {
+  WCLAYER_ASSIGN(std::unique_ptr<LayerItems> source, open());
+  can_seek = can_seek && source->can_seek();
   auto located = Locate(*source, can_seek, path, item);
   if (!located && can_seek && located.error().code == Errc::kInvalidArgument) {
-    WCLAYER_ASSIGN(source, TableExport::Begin(platform, id, against));
+    WCLAYER_ASSIGN(source, open());
     located = Locate(*source, false, path, item);
   }
   WCLAYER_TRY(std::move(located));
@@ -133,8 +134,7 @@ Expected<std::unique_ptr<TableExport>> OpenAt(const Platform& platform, const st
 
 class EntryList final : public Cursor<EntryInfo> {
  public:
-  EntryList(std::unique_ptr<LayerRead> read, std::unique_ptr<TableExport> source,
-            std::string prefix)
+  EntryList(std::unique_ptr<LayerRead> read, std::unique_ptr<LayerItems> source, std::string prefix)
       : read_(std::move(read)), source_(std::move(source)), prefix_(UpcaseUtf8(prefix)) {}
 
   Expected<bool> Next(EntryInfo& info) override {
@@ -163,7 +163,7 @@ class EntryList final : public Cursor<EntryInfo> {
   }
 
   std::unique_ptr<LayerRead> read_;
-  std::unique_ptr<TableExport> source_;
+  std::unique_ptr<LayerItems> source_;
   std::string prefix_;
   bool found_ = false;
 };
@@ -171,7 +171,7 @@ class EntryList final : public Cursor<EntryInfo> {
 // One stream of one file, holes as zeros.
 class FileSource final : public ByteSource, private backup::Sink {
  public:
-  FileSource(std::unique_ptr<LayerRead> read, std::unique_ptr<TableExport> source,
+  FileSource(std::unique_ptr<LayerRead> read, std::unique_ptr<LayerItems> source,
              std::u16string stream, std::uint64_t size)
       : read_(std::move(read)),
         source_(std::move(source)),
@@ -251,7 +251,7 @@ class FileSource final : public ByteSource, private backup::Sink {
   wclayer::Status OnStreamEnd() override { return {}; }
 
   std::unique_ptr<LayerRead> read_;
-  std::unique_ptr<TableExport> source_;
+  std::unique_ptr<LayerItems> source_;
   std::u16string stream_;  // empty: the main data
   std::uint64_t size_;
   backup::Decoder decoder_;
@@ -271,7 +271,7 @@ Expected<std::unique_ptr<Cursor<EntryInfo>>> Core::Entries(const std::string& id
     WCLAYER_ASSIGN(const Found found, Find(id));
     WCLAYER_ASSIGN(const ParentChain chain, home_.ReadChain(found.id));
     WCLAYER_ASSIGN(auto read, LayerRead::Open(*this, found, chain));
-    WCLAYER_ASSIGN(auto source, TableExport::Begin(platform_, found.platform, read->against()));
+    WCLAYER_ASSIGN(auto source, OpenItems(found, *read, true));
     return std::unique_ptr<Cursor<EntryInfo>>(
         std::make_unique<EntryList>(std::move(read), std::move(source), prefix));
   };
@@ -286,8 +286,8 @@ Expected<EntryDetails> Core::Stat(const std::string& id, const std::string& path
     WCLAYER_ASSIGN(const ParentChain chain, home_.ReadChain(found.id));
     WCLAYER_ASSIGN(const auto read, LayerRead::Open(*this, found, chain));
     layer::Item item;
-    WCLAYER_ASSIGN(const auto source, OpenAt(platform_, found.platform, found.committed(),
-                                             read->against(), path, item));
+    WCLAYER_ASSIGN(const auto source, OpenAt([&] { return OpenItems(found, *read, false); },
+                                             found.committed(), path, item));
     const layer::Item named = item;
     if (!item.link_target.empty())
       WCLAYER_TRY(Locate(*source, found.committed(), named.link_target, item));
@@ -330,8 +330,8 @@ Expected<std::unique_ptr<ByteSource>> Core::OpenFile(const std::string& id, cons
     WCLAYER_ASSIGN(const ParentChain chain, home_.ReadChain(found.id));
     WCLAYER_ASSIGN(auto read, LayerRead::Open(*this, found, chain));
     layer::Item item;
-    WCLAYER_ASSIGN(auto source, OpenAt(platform_, found.platform, found.committed(),
-                                       read->against(), path, item));
+    WCLAYER_ASSIGN(auto source, OpenAt([&] { return OpenItems(found, *read, false); },
+                                       found.committed(), path, item));
     if (!item.link_target.empty()) {
       const std::string target = item.link_target;
       WCLAYER_TRY(Locate(*source, found.committed(), target, item));
@@ -356,8 +356,7 @@ Expected<std::vector<Problem>> Core::Lint(const std::string& id) {
     WCLAYER_ASSIGN(const Found found, Find(id));
     WCLAYER_ASSIGN(const ParentChain chain, home_.ReadChain(found.id));
     WCLAYER_ASSIGN(const auto read, LayerRead::Open(*this, found, chain));
-    WCLAYER_ASSIGN(const auto source,
-                   TableExport::Begin(platform_, found.platform, read->against()));
+    WCLAYER_ASSIGN(const auto source, OpenItems(found, *read, true));
     std::vector<Problem> problems;
     layer::Item item;
     for (;;) {
@@ -383,85 +382,6 @@ Expected<std::vector<Problem>> Core::Lint(const std::string& id) {
   };
   auto problems = look();
   if (!problems) return std::move(problems).error().In("Lint").Of(id);
-  return problems;
-}
-
-wclayer::Status Core::VerifyLayer(const std::string& id, std::vector<Problem>& problems) {
-  WCLAYER_ASSIGN(const Found found, Find(id));
-  const auto add = [&](const std::string& path, const std::string& what) {
-    problems.push_back({found.id, path, what});
-  };
-  auto chain = home_.ReadChain(found.id);
-  if (!chain) {
-    add("", chain.error().message);
-    return {};
-  }
-  for (const std::string& parent : chain->ids) {
-    WCLAYER_ASSIGN(const bool there, platform_.Exists(parent));
-    if (!there) add("", "its ancestor '" + parent + "' is missing");
-  }
-  auto record = home_.ReadRecord(found.id);
-  if (!record) add("", record.error().message);
-  WCLAYER_ASSIGN(auto lock, home_.LockLayer(found.id, fs::LockMode::kShared));
-  const std::size_t before = problems.size();
-  if (platform_.extensions() != nullptr && platform_.extensions()->VerifyLayer != nullptr &&
-      found.platform == found.id) {
-    struct Report {
-      std::vector<Problem>* problems;
-      const std::string* id;
-    } report{&problems, &found.id};
-    WCLAYER_TRY(platform_.Check(platform_.extensions()->VerifyLayer(
-                                    platform_.info(), WideText(found.platform).c_str(), &report,
-                                    [](void* user, const char* path, const char* problem) {
-                                      auto* to = static_cast<Report*>(user);
-                                      to->problems->push_back({*to->id, path, problem});
-                                    }),
-                                "VerifyLayer", found.id));
-  } else if (found.damaged()) {
-    add("", "damaged");
-  }
-  if (!record || !record->has_value() || problems.size() != before || found.writable()) return {};
-  // The record's promise: the same tar as was applied.
-  auto replay = Diff(found.id, {});
-  if (!replay) {
-    add(replay.error().path, replay.error().message);
-    return {};
-  }
-  Buffer slab(1u << 20);
-  for (;;) {
-    auto count = (*replay)->Read(slab);
-    if (!count) {
-      add(count.error().path, count.error().message);
-      break;
-    }
-    if (*count != 0) continue;
-    const std::string diff_id = (*replay)->Result().diff_id;
-    if ((*record)->format == "oci" && diff_id != (*record)->diff_id) {
-      add("", "its tar is " + diff_id + ", the record says " + (*record)->diff_id);
-    }
-    break;
-  }
-  return {};
-}
-
-Expected<std::vector<Problem>> Core::Verify(const std::vector<std::string>& ids) {
-  std::vector<std::string> all = ids;
-  std::vector<Problem> problems;
-  if (ids.empty()) {
-    auto every = home_.LayerIds();
-    if (!every) return std::move(every).error().In("Verify");
-    all = *std::move(every);
-    auto folder = home_.dir().List();
-    if (!folder) return std::move(folder).error().In("Verify");
-    for (const fs::Listed& item : *folder) {
-      if (item.name.ends_with("-removing"))
-        problems.push_back({item.name, "", "a removal that was interrupted; run cleanup"});
-    }
-  }
-  for (const std::string& id : all) {
-    if (auto looked = VerifyLayer(id, problems); !looked)
-      return std::move(looked).error().In("Verify").Of(id);
-  }
   return problems;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/quietly.h"
 #include "base/utf16.h"
 
 namespace wclayer {
@@ -13,10 +14,8 @@ using vmcompute::Hresult;
 void ToTableName(std::string_view path, std::u16string& name) {
   name.clear();
   name.push_back(u'\\');
-  const bool ascii = std::all_of(path.begin(), path.end(),
-                                 [](char c) { return static_cast<signed char>(c) >= 0; });
-  if (ascii) {
-    for (const char c : path) name.push_back(static_cast<char16_t>(c));
+  if (IsAscii(path)) {
+    name.append(path.begin(), path.end());
   } else {
     name += WideText(path);
   }
@@ -32,23 +31,24 @@ std::string FromTableName(std::u16string_view name) {
 
 Expected<std::unique_ptr<TableImport>> TableImport::Begin(const Platform& platform,
                                                           const std::string& id,
-                                                          const Descriptors& parents) {
+                                                          const Descriptors& parents,
+                                                          bool replace) {
   std::unique_ptr<TableImport> import(new TableImport(platform, id));
-  WCLAYER_TRY(platform.Check(
-      platform.table().ImportLayerBegin(platform.info(), WideText(id).c_str(), parents.data(),
-                                        parents.size(), &import->context_),
-      "vmcompute!ImportLayerBegin", id));
+  if (replace) {
+    const auto name = platform.NameOf(id);
+    WCLAYER_TRY(platform.Check(
+        platform.extensions()->ImportLayerReplace(name->driver(), name->layer(), parents.data(),
+                                                  parents.size(), &import->context_),
+        "ImportLayerReplace", id));
+    return import;
+  }
+  WCLAYER_ASSIGN(import->context_, import->calls_.BeginImport(parents));
   return import;
 }
 
 TableImport::~TableImport() {
   if (context_ == nullptr) return;
-  if (platform_->extensions() != nullptr) {
-    platform_->extensions()->ImportLayerAbort(context_);
-  } else {
-    platform_->table().ImportLayerEnd(
-        context_);  // its failure is the point: what is there is incomplete
-  }
+  platform_->extensions()->ImportLayerAbort(context_);
 }
 
 Expected<std::uint64_t> TableImport::Begin(const layer::Item& item) {
@@ -61,15 +61,6 @@ Expected<std::uint64_t> TableImport::Begin(const layer::Item& item) {
   info.attributes = item.attributes;
   const FileBasicInfo* given = item.deleted ? nullptr : &info;
 
-  if (platform_->extensions() == nullptr) {
-    if (!item.link_target.empty()) {
-      return Error(Errc::kUnsupported, "hard links cannot be imported by streaming on this backend")
-          .At(item.path);
-    }
-    WCLAYER_TRY(platform_->Check(platform_->table().ImportLayerNext(context_, name_.c_str(), given),
-                                 "vmcompute!ImportLayerNext", id_));
-    return count_++;
-  }
   vmcompute::EntryExtra extra;
   extra.time_absent = item.time_absent;
   std::copy(std::begin(item.time_remainder), std::end(item.time_remainder), extra.time_remainder);
@@ -89,23 +80,11 @@ Expected<std::uint64_t> TableImport::Begin(const layer::Item& item) {
 }
 
 Status TableImport::Write(Bytes stream) {
-  while (!stream.empty()) {
-    const std::size_t piece =
-        std::min<std::size_t>(stream.size(), std::numeric_limits<std::uint32_t>::max());
-    WCLAYER_TRY(platform_->Check(platform_->table().ImportLayerWrite(
-                                     context_, reinterpret_cast<const std::uint8_t*>(stream.data()),
-                                     static_cast<std::uint32_t>(piece)),
-                                 "vmcompute!ImportLayerWrite", id_));
-    stream = stream.subspan(piece);
-  }
-  return {};
+  return calls_.ImportWrite(context_, stream);
 }
 
 Expected<std::size_t> TableImport::ReadBack(std::uint64_t ordinal, std::uint32_t stream,
                                             std::uint64_t offset, MutableBytes buffer) {
-  if (platform_->extensions() == nullptr) {
-    return Error(Errc::kUnsupported, "this backend cannot read back what is being imported");
-  }
   std::uint32_t read = 0;
   const auto length = static_cast<std::uint32_t>(
       std::min<std::size_t>(buffer.size(), std::numeric_limits<std::uint32_t>::max()));
@@ -116,6 +95,21 @@ Expected<std::size_t> TableImport::ReadBack(std::uint64_t ordinal, std::uint32_t
   return static_cast<std::size_t>(read);
 }
 
+Status TableImport::Defer() {
+  return platform_->Check(platform_->extensions()->ImportLayerDefer(context_), "ImportLayerDefer",
+                          id_);
+}
+
+Status TableImport::Seal() {
+  return platform_->Check(platform_->extensions()->ImportLayerSeal(context_), "ImportLayerSeal",
+                          id_);
+}
+
+Status TableImport::RunSealed() {
+  return platform_->Check(platform_->extensions()->ImportLayerRunSealed(context_),
+                          "ImportLayerRunSealed", id_);
+}
+
 Expected<std::string> TableImport::Folder() {
   vmcompute::Utf16 folder = nullptr;
   WCLAYER_TRY(platform_->Check(platform_->extensions()->ImportLayerFolder(context_, &folder),
@@ -124,19 +118,17 @@ Expected<std::string> TableImport::Folder() {
 }
 
 Status TableImport::End() {
-  void* context = std::exchange(context_, nullptr);
-  return platform_->Check(platform_->table().ImportLayerEnd(context), "vmcompute!ImportLayerEnd",
-                          id_);
+  if (!platform_->direct()) return calls_.ImportEnd(std::exchange(context_, nullptr));
+  // Straight: whoever needed memory on the way would lose the context when there is none.
+  return platform_->Check(platform_->table().ImportLayerEnd(std::exchange(context_, nullptr)),
+                          "vmcompute!ImportLayerEnd", id_);
 }
 
 Expected<std::unique_ptr<TableExport>> TableExport::Begin(const Platform& platform,
                                                           const std::string& id,
                                                           const Descriptors& against) {
   std::unique_ptr<TableExport> source(new TableExport(platform, id));
-  WCLAYER_TRY(platform.Check(
-      platform.table().ExportLayerBegin(platform.info(), WideText(id).c_str(), against.data(),
-                                        against.size(), &source->context_),
-      "vmcompute!ExportLayerBegin", id));
+  WCLAYER_ASSIGN(source->context_, source->calls_.BeginExport(against));
   return source;
 }
 
@@ -145,7 +137,7 @@ TableExport::~TableExport() {
   if (platform_->extensions() != nullptr) {
     platform_->extensions()->ExportLayerAbort(context_);
   } else {
-    platform_->table().ExportLayerEnd(context_);  // complains about what was left unread
+    Quietly([this] { return calls_.ExportEnd(context_); });  // complains about what was left unread
   }
 }
 
@@ -166,6 +158,7 @@ Status TableExport::Fill(layer::Item& item, std::u16string_view name, const File
   item.has_data_stream = true;
   item.reparse_tag = 0;
   current_ = item.path;
+  deleted_ = deleted;
   if (platform_->extensions() == nullptr) return {};
   description_ = {};
   WCLAYER_TRY(
@@ -184,29 +177,16 @@ Status TableExport::Fill(layer::Item& item, std::u16string_view name, const File
 }
 
 Expected<bool> TableExport::Next(layer::Item& item) {
-  char16_t* name = nullptr;
-  FileBasicInfo info;
-  std::int64_t size = 0;
-  std::uint32_t deleted = 0;
-  const Hresult hr = platform_->table().ExportLayerNext(context_, &name, &info, &size, &deleted);
-  if (hr == vmcompute::kNoMoreFiles) return false;
-  WCLAYER_TRY(platform_->Check(hr, "vmcompute!ExportLayerNext", id_));
-  const std::u16string owned(name);
-  platform_->table().FreeString(name);
-  WCLAYER_TRY(Fill(item, owned, info, size, deleted != 0));
+  WCLAYER_ASSIGN(const bool more, calls_.ExportNext(context_, entry_));
+  if (!more) return false;
+  WCLAYER_TRY(Fill(item, entry_.name, entry_.info, entry_.size, entry_.deleted));
   return true;
 }
 
 Expected<std::size_t> TableExport::Read(MutableBytes buffer) {
-  std::uint32_t read = 0;
-  const auto length = static_cast<std::uint32_t>(
-      std::min<std::size_t>(buffer.size(), std::numeric_limits<std::uint32_t>::max()));
-  const Hresult hr = platform_->table().ExportLayerRead(
-      context_, reinterpret_cast<std::uint8_t*>(buffer.data()), length, &read);
-  if (auto status = platform_->Check(hr, "vmcompute!ExportLayerRead", id_); !status) {
-    return std::move(status).error().At(current_);
-  }
-  return static_cast<std::size_t>(read);
+  auto read = calls_.ExportRead(context_, buffer);
+  if (!read) return std::move(read).error().At(current_);
+  return read;
 }
 
 Status TableExport::Skip(std::uint64_t bytes) {
@@ -243,7 +223,9 @@ Status TableExport::SeekPath(const std::string& path, layer::Item& item) {
 }
 
 Expected<vmcompute::ChangeKind> TableExport::Change() {
-  if (platform_->extensions() == nullptr) return vmcompute::ChangeKind::kModified;
+  if (platform_->extensions() == nullptr) {
+    return deleted_ ? vmcompute::ChangeKind::kDeleted : vmcompute::ChangeKind::kModified;
+  }
   auto change = vmcompute::ChangeKind::kUnchanged;
   const Hresult hr = platform_->extensions()->ExportLayerChange(context_, &change);
   if (auto status = platform_->Check(hr, "ExportLayerChange", id_); !status)

@@ -1,40 +1,71 @@
 // Create, Get, Put, Remove, Exists and what surrounds them.
 #include <algorithm>
-#include <cstdio>
-#include <random>
 
+#include "base/layer_id.h"
 #include "driver/core.h"
-#include "driver/ids.h"
+#include "driver/folder_layer.h"
+#include "driver/removal.h"
+#include "fs/folder_names.h"
 #include "fs/mount.h"
+#include "fs/small_file.h"
+#include "fs/system.h"
 
 namespace wclayer {
 namespace {
 
-constexpr const char* kTemporaryFolders = "tmp";
-
 Error NotFound(const std::string& id) {
   return Error(Errc::kLayerNotFound, "no such layer").Of(id);
+}
+
+// The filter of Windows does not work on ReFS (docker since 1.13).
+wclayer::Status CheckFileSystem(vmcompute::Host& host, const std::string& home) {
+  WCLAYER_ASSIGN(const std::string name, host.FileSystemOf(home));
+  if (LowerAscii(name) != "refs") return {};
+  return Error(
+             Errc::kUnsupported,
+             "the home is on a ReFS volume, on which Windows cannot mount layers; take a folder on "
+             "an NTFS volume, or backend=portable")
+      .At(home);
+}
+
+WindowsAccess AccessTo(const vmcompute::Chosen& chosen, const DriverOptions& options) {
+  WindowsAccess access;
+  access.gate = chosen.gate;
+  access.host = chosen.host;
+  access.rules.limit = options.call_limit;
+  access.rules.deadline = options.call_timeout;
+  access.busy_wait = options.busy_wait;
+  access.whole_paths = options.layer_names == LayerNames::kWholePaths;
+  return access;
 }
 
 }  // namespace
 
 Expected<std::unique_ptr<Driver>> Driver::Open(const vmcompute::Table& table,
                                                std::string_view backend, DriverOptions options) {
+  return Open({&table, std::string(backend), ""}, std::move(options));
+}
+
+Expected<std::unique_ptr<Driver>> Driver::Open(const vmcompute::Chosen& chosen,
+                                               DriverOptions options) {
   const auto durability = static_cast<fs::Durability>(options.durability);
   auto home = StoreHome::Open(options.home, options.lock_wait, durability);
   if (!home) return std::move(home).error().In("Open");
-  auto core =
-      std::make_unique<Core>(table, std::string(backend), std::move(options), *std::move(home));
+  if (chosen.host != nullptr) {
+    if (auto fit = CheckFileSystem(*chosen.host, home->path()); !fit)
+      return std::move(fit).error().In("Open");
+  }
+  auto core = std::make_unique<Core>(chosen, std::move(options), *std::move(home));
   if (auto started = core->Start(); !started) return std::move(started).error().In("Open");
   return std::unique_ptr<Driver>(std::move(core));
 }
 
-Core::Core(const vmcompute::Table& table, std::string backend, DriverOptions options,
-           StoreHome home)
+Core::Core(const vmcompute::Chosen& chosen, DriverOptions options, StoreHome home)
     : options_(std::move(options)),
-      backend_(std::move(backend)),
+      chosen_(chosen),
       home_(std::move(home)),
-      platform_(table, static_cast<std::int32_t>(options_.flavour), home_.path()),
+      platform_(*chosen.table, static_cast<std::int32_t>(options_.flavour), home_.path(),
+                AccessTo(chosen, options_)),
       mounts_(platform_, home_) {}
 
 wclayer::Status Core::Start() {
@@ -60,9 +91,23 @@ std::string Core::String() const {
 
 Expected<std::optional<Core::Found>> Core::FindIfAny(const std::string& id) {
   WCLAYER_TRY(CheckId(id));
+  constexpr int kLooks = 3;
+  for (int look = 1;; ++look) {
+    WCLAYER_ASSIGN(const std::string own, home_.FindId(id));
+    auto found = Look(id, own);
+    if (found || own.empty()) return found;
+    // A Remove beside us may have taken the layer from between two looks: then it is not there, or
+    // there anew, and nothing is wrong with it.
+    WCLAYER_ASSIGN(const std::string still, home_.FindId(id));
+    if (!still.empty() && (look == kLooks || !fs::IsGone(found.error()))) return found;
+  }
+}
+
+// own: the layer's name in the home; empty: it has none there.
+Expected<std::optional<Core::Found>> Core::Look(const std::string& id, const std::string& own) {
   Found found;
-  WCLAYER_ASSIGN(found.id, home_.FindId(id));
-  if (found.id.empty()) {
+  found.id = own;
+  if (own.empty()) {
     // A base image of the central store has no folder here but may be named (vmcompute-abi §5).
     WCLAYER_ASSIGN(const bool known, platform_.Exists(id));
     if (!known) return std::optional<Found>();
@@ -71,8 +116,21 @@ Expected<std::optional<Core::Found>> Core::FindIfAny(const std::string& id) {
   WCLAYER_ASSIGN(found.platform, home_.ResolveAlias(found.id));
   WCLAYER_ASSIGN(const bool exists, platform_.Exists(found.platform));
   if (!exists) return std::optional<Found>();
-  WCLAYER_ASSIGN(found.state, platform_.State(found.platform));
+  WCLAYER_ASSIGN(found.state, StateOf(found.id, found.platform));
   return std::optional<Found>(std::move(found));
+}
+
+// Tables without our extensions do not tell: then the layer's folder does.
+Expected<std::uint32_t> Core::StateOf(const std::string& id, const std::string& platform_id) const {
+  if (platform_.extensions() != nullptr) return platform_.State(platform_id);
+  const auto has = [&](const char* name) { return home_.dir().Exists(id + "/" + name); };
+  WCLAYER_ASSIGN(const bool ours, home_.dir().Exists(id));
+  if (!ours || platform_id != id) return vmcompute::kStateCommitted;  // a central base image
+  WCLAYER_ASSIGN(const bool disk, has("sandbox.vhdx"));
+  WCLAYER_ASSIGN(const bool recorded, has(".wclayer/writable.json"));
+  if (disk || recorded) return vmcompute::kStateWritable;
+  WCLAYER_ASSIGN(const bool files, has("Files"));
+  return files ? vmcompute::kStateCommitted : 0;
 }
 
 Expected<Core::Found> Core::Find(const std::string& id) {
@@ -169,6 +227,7 @@ wclayer::Status Core::CreateLayer(const std::string& id, const ParentChain& chai
   // Child before parent; the locks on the ancestors keep them from being removed meanwhile.
   WCLAYER_ASSIGN(auto lock, home_.LockLayer(id, fs::LockMode::kExclusive));
   WCLAYER_ASSIGN(auto ancestors, home_.LockChain(chain));
+  WCLAYER_ASSIGN(const auto store_lock, home_.LockStore(fs::LockMode::kShared));
   for (const std::string& ancestor : chain.ids) {
     WCLAYER_ASSIGN(const bool there, platform_.Exists(ancestor));
     if (!there) return Error(Errc::kParentNotFound, "the parent '" + ancestor + "' does not exist");
@@ -179,6 +238,7 @@ wclayer::Status Core::CreateLayer(const std::string& id, const ParentChain& chai
                  taken == id ? "a layer of this id exists"
                              : "the layer '" + taken + "' differs from this id by case only");
   }
+  WCLAYER_TRY(fs::NoteCapitals(home_.dir(), id));
   wclayer::Status made;
   if (writable) {
     WCLAYER_ASSIGN(const Descriptors parents, platform_.Describe(chain));
@@ -202,6 +262,10 @@ Expected<std::string> Core::Get(const std::string& id, bool detached) {
   if (found->damaged())
     return Error(Errc::kLayerDamaged, "run verify to see what is wrong").In("Get").Of(id);
   auto path = mounts_.Get(found->platform, detached, found->writable());
+  if (!path) {
+    // Removed while it was waited for: that is why.
+    if (auto still = Find(id); !still) return std::move(still).error().In("Get");
+  }
   if (!path) return std::move(path).error().In("Get").Of(id);
   return path;
 }
@@ -217,7 +281,20 @@ wclayer::Status Core::Put(const std::string& id) {
 wclayer::Status Core::Remove(const std::string& id, bool force) {
   const auto fail = [&](Error error) { return std::move(error).In("Remove").Of(id); };
   auto found = Find(id);
-  if (!found) return fail(std::move(found).error());
+  if (!found) {
+    if (found.error().code == Errc::kLayerNotFound && removes_by_rename()) {
+      // An earlier Remove of it got no further than the rename.
+      const Removal removal(platform_, home_);
+      auto pending = removal.Pending(id);
+      if (pending && *pending) {
+        auto lock = home_.LockLayer(id, fs::LockMode::kExclusive);
+        if (!lock) return fail(std::move(lock).error());
+        if (auto done = removal.Finish(id); !done) return fail(std::move(done).error());
+        return {};
+      }
+    }
+    return fail(std::move(found).error());
+  }
   if (mounts_.BeingRead(found->platform)) {
     return fail(Error(Errc::kLayerBusy, "a Diff of it is being read; close that first"));
   }
@@ -233,6 +310,8 @@ wclayer::Status Core::Remove(const std::string& id, bool force) {
   }
   auto lock = home_.LockLayer(found->id, fs::LockMode::kExclusive);
   if (!lock) return fail(std::move(lock).error());
+  // Whoever held the locks until now may have removed it.
+  if (auto still = Find(id); !still) return fail(std::move(still).error());
   auto children = ChildrenOf(found->id);
   if (!children) return fail(std::move(children).error());
   if (!children->empty()) {
@@ -255,8 +334,18 @@ wclayer::Status Core::Remove(const std::string& id, bool force) {
     if (!restored) return fail(std::move(restored).error());
   }
   // The stub of an aliased base image goes; the image itself belongs to the central store.
-  if (auto gone = platform_.Destroy(found->id); !gone) return fail(std::move(gone).error());
+  auto gone = removes_by_rename() ? Removal(platform_, home_).Remove(found->id)
+                                  : platform_.Destroy(found->id, false);
+  if (!gone) return fail(std::move(gone).error());
   return {};
+}
+
+Expected<bool> Core::RecoverImport(const fs::Dir& folders, const std::string& name,
+                                   std::vector<std::string>& report) {
+  auto folder = folders.OpenDir(name);
+  if (!folder && fs::IsGone(folder.error())) return false;  // somebody else is faster
+  if (!folder) return std::move(folder).error();
+  return InPlace::Recover(*this, *folder, report);
 }
 
 Expected<std::vector<std::string>> Core::Cleanup() {
@@ -265,27 +354,43 @@ Expected<std::vector<std::string>> Core::Cleanup() {
   WCLAYER_ASSIGN(const std::vector<fs::Listed> before, home_.dir().List());
   if (auto recovered = platform_.Recover(); !recovered)
     return std::move(recovered).error().In("Cleanup");
+  if (removes_by_rename()) {
+    auto removals = Removal(platform_, home_).FinishAll();
+    if (!removals) return std::move(removals).error().In("Cleanup");
+    report->insert(report->end(), removals->begin(), removals->end());
+  }
   for (const fs::Listed& item : before) {
-    if (!item.name.ends_with("-removing")) continue;
+    if (removes_by_rename() || !item.name.ends_with(kRemoving)) continue;
     WCLAYER_ASSIGN(const bool left, home_.dir().Exists(item.name));
-    if (!left) report->push_back("finished removing " + item.name.substr(0, item.name.size() - 9));
+    if (!left)
+      report->push_back("finished removing " +
+                        item.name.substr(0, item.name.size() - kRemoving.size()));
   }
-  // Folders that DiffPath handed out and whose process is gone.
+  if (auto cleared = ClearTemporary(*report); !cleared)
+    return std::move(cleared).error().In("Cleanup");
+  return report;
+}
+
+// Folders that DiffPath handed out, imports that were under way and small files that were being
+// written, of processes that are gone.
+wclayer::Status Core::ClearTemporary(std::vector<std::string>& report) {
+  WCLAYER_TRY(fs::RemoveFreeLocks(home_.locks(), fs::kSmallFileLock));
   auto folders = home_.private_dir().OpenDir(kTemporaryFolders);
-  if (!folders) {
-    if (folders.error().sys_errno == ENOENT) return report;
-    return std::move(folders).error().In("Cleanup");
-  }
+  if (!folders && folders.error().sys_errno != ENOENT) return std::move(folders).error();
+  if (!folders) return fs::RemoveFreeLocks(home_.locks(), kTemporaryLock);
   WCLAYER_ASSIGN(const std::vector<fs::Listed> temporary, folders->List());
   for (const fs::Listed& item : temporary) {
-    auto owner =
-        fs::FileLock::Acquire(home_.locks(), "tmp+" + item.name, fs::LockMode::kExclusive, {});
+    const std::string lock = std::string(kTemporaryLock) + item.name;
+    auto owner = fs::FileLock::Acquire(home_.locks(), lock, fs::LockMode::kExclusive, {});
     if (!owner) continue;
+    WCLAYER_ASSIGN(const bool settled, RecoverImport(*folders, item.name, report));
+    if (!settled) continue;
+    WCLAYER_TRY(fs::EndTrials(home_.TemporaryPath(item.name)));
     WCLAYER_TRY(folders->RemoveTree(item.name));
-    WCLAYER_TRY(home_.locks().Remove("tmp+" + item.name));
-    report->push_back("removed the temporary folder " + item.name);
+    WCLAYER_TRY(home_.locks().Remove(lock));
+    report.push_back("removed the temporary folder " + item.name);
   }
-  return report;
+  return fs::RemoveFreeLocks(home_.locks(), kTemporaryLock);
 }
 
 Expected<std::vector<Pair>> Core::Status() {
@@ -296,20 +401,42 @@ Expected<std::vector<Pair>> Core::Status() {
   const auto writable = std::count_if(layers.begin(), layers.end(), [](const LayerSummary& layer) {
     return layer.kind == "writable";
   });
-  std::string reason;
-  const bool overlay =
-      !options_.force_checkout && fs::CanMountOverlay(home_.path() + "/.wclayer", reason);
-  return std::vector<Pair>{
+  std::vector<Pair> status = {
       {"Windows", ""},
-      {"Backend", backend_},
+      {"Backend", chosen_.name},
       {"Home", home_.path()},
       {"Layers", std::to_string(layers.size())},
       {"Writable layers", std::to_string(writable)},
       {"Mounted layers", std::to_string(mounted)},
-      {"Mounts",
-       overlay ? "overlayfs" : "checkout" + (reason.empty() ? std::string() : " (" + reason + ")")},
+      {"Mounts", MountsText()},
       {"Streaming", platform_.streams_export() && platform_.streams_import() ? "yes" : "no"},
   };
+  if (platform_.direct()) return status;
+  status.push_back(
+      {"API", options_.api == vmcompute::Api::kVmcompute ? "vmcompute" : "computestorage"});
+  const auto version = chosen_.host->OsVersion();
+  status.push_back({"Host version", version ? *version : version.error().message});
+  status.push_back({"Not available", chosen_.disabled.empty() ? "nothing" : chosen_.disabled});
+  for (const vmcompute::Suspect& suspect : chosen_.gate->Suspects()) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(suspect.elapsed).count();
+    status.push_back({"Not returned", suspect.call + " on '" +
+                                          std::string(LastComponent(suspect.layer)) + "' for " +
+                                          std::to_string(seconds) + " s"});
+  }
+  return status;
+}
+
+std::string Core::MountsText() {
+  if (!platform_.direct()) return chosen_.name;
+  std::string reason;
+  if (!options_.force_checkout) {
+    const auto folder = TemporaryFolder("trial");
+    if (!folder) return "unknown (" + folder.error().ToString() + ")";
+    const bool overlay = fs::CanMountOverlay(*folder, reason);
+    if (const auto gone = ReleaseDiffPath(*folder); !gone) reason = gone.error().ToString();
+    if (overlay) return "overlayfs";
+  }
+  return "checkout" + (reason.empty() ? std::string() : " (" + reason + ")");
 }
 
 Expected<std::vector<LayerSummary>> Core::List() {
@@ -320,7 +447,7 @@ Expected<std::vector<LayerSummary>> Core::List() {
     LayerSummary layer;
     layer.id = id;
     WCLAYER_ASSIGN(const std::string platform_id, home_.ResolveAlias(id));
-    auto state = platform_.State(platform_id);
+    auto state = StateOf(id, platform_id);
     auto chain = home_.ReadChain(id);
     auto record = home_.ReadRecord(id);
     if (state && chain && record && (*state & vmcompute::kStateDamaged) == 0) {
@@ -328,7 +455,7 @@ Expected<std::vector<LayerSummary>> Core::List() {
       const bool writable = (*state & vmcompute::kStateWritable) != 0;
       layer.kind = writable ? "writable" : chain->empty() ? "base" : "layer";
       layer.state = (*state & vmcompute::kStateCommitted) != 0 ? "committed" : "created";
-      WCLAYER_ASSIGN(const std::int64_t count, mounts_.Count(platform_id));
+      WCLAYER_ASSIGN(const std::int64_t count, mounts_.CountAtMost(platform_id));
       if (count != 0) layer.state = "mounted";
       if (record->has_value()) {
         layer.size_bytes = (*record)->size_bytes;
@@ -345,12 +472,10 @@ Expected<std::vector<LayerSummary>> Core::List() {
 }
 
 Expected<std::string> Core::TemporaryFolder(const std::string& id) {
-  std::random_device random;
-  char suffix[9];
-  std::snprintf(suffix, sizeof suffix, "%08x", random());
-  const std::string name = id + "-" + suffix;
-  WCLAYER_ASSIGN(auto lock,
-                 fs::FileLock::Acquire(home_.locks(), "tmp+" + name, fs::LockMode::kExclusive, {}));
+  WCLAYER_ASSIGN(const std::string fresh, fs::FreshName());
+  const std::string name = id + "-" + fresh.substr(0, 8);
+  WCLAYER_ASSIGN(auto lock, fs::FileLock::Acquire(home_.locks(), std::string(kTemporaryLock) + name,
+                                                  fs::LockMode::kExclusive, {}));
   WCLAYER_TRY(home_.private_dir().MakeDirs(std::string(kTemporaryFolders) + "/" + name));
   {
     const std::lock_guard guard(temporary_mutex_);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/expected.h"
+#include "base/json.h"
 #include "driver/platform.h"
 #include "driver/store_home.h"
 
@@ -27,10 +28,11 @@ class Mounts {
   // Drops one of this owner's references, else a detached one; the last one unmounts. Without
   // either: no-op.
   Status Put(const std::string& id, bool writable);
-  // References that live (of every owner).
-  Expected<std::int64_t> Count(const std::string& id);
-  // The same for a caller that holds StoreHome::LockMountCount of the layer.
+  // References that live (of every owner), for a caller that holds StoreHome::LockMountCount of the
+  // layer.
   Expected<std::int64_t> CountHeld(const std::string& id);
+  // A look without a lock: sees every mount that is made, and those that are being made or undone.
+  Expected<std::int64_t> CountAtMost(const std::string& id) { return CountHeld(id); }
   // Unmounts whatever holds it (Remove with force); the caller holds LockMountCount of the layer.
   Status BreakHeld(const std::string& id);
   // Drops the references of dead owners and of other boots, and unmounts what nobody holds any
@@ -41,7 +43,7 @@ class Mounts {
   // filled. Export wants the layer activated and not prepared (vmcompute-abi §7): BeginRead brings
   // it there, and EndRead back to what it is to be by then (L9).
   // Gives the layer's own lock, shared. The lock of the count is always taken before it.
-  Expected<fs::FileLock> BeginRead(const std::string& id);
+  Expected<fs::FileLock> BeginRead(const std::string& id, const Descriptors& parents);
   Status EndRead(const std::string& id, const Descriptors& parents);
   bool BeingRead(const std::string& id) const;
 
@@ -49,15 +51,26 @@ class Mounts {
   struct State {
     std::map<std::string, std::int64_t>
         references;  // owner's lock file name, or "detached" → count
+    // Owners that read the layer (Diff): Windows keeps it activated if they die.
+    std::map<std::string, std::int64_t> readers;
+    // What was to be undone could not be: activated although nobody has it mounted, or not prepared
+    // although somebody has. Whoever comes next mends it first.
+    bool unsettled = false;
     std::int64_t Total() const;
+    bool Empty() const { return references.empty() && readers.empty() && !unsettled; }
   };
 
   Expected<State> Load(const std::string& id);  // without dead owners
   Status Save(const std::string& id, const State& state);
   Expected<std::string> Owner();  // this owner's lock file, made at first use
   std::string OwnerIfAny() const;
-  Status Mount(const std::string& id, bool writable);
-  Status Unmount(const std::string& id, bool writable);
+  Status RecoverHeld(const std::string& lower, std::vector<std::string>& done);
+  Status LoadOwners(const Json& owners, std::map<std::string, std::int64_t>& counts);
+  Status Settle(const std::string& id, State& state, const Descriptors& parents);
+  Status CountReader(const std::string& id, State& state, std::int64_t change);
+  Status Mount(const std::string& id, State& state, bool writable);
+  Status Unmount(const std::string& id, bool writable, bool undo);
+  Status StartRead(const std::string& id, const Descriptors& parents);
   Status DropOwn();
 
   const Platform* platform_;

@@ -1,6 +1,6 @@
 #include <charconv>
 
-#include "driver/ids.h"
+#include "base/layer_id.h"
 #include "wclayer/driver.h"
 
 namespace wclayer {
@@ -16,6 +16,14 @@ template <class T>
 bool ParseNumber(std::string_view text, T& number) {
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
   return code == std::errc() && end == text.data() + text.size();
+}
+
+Expected<std::chrono::milliseconds> ParseMillis(std::string_view key, std::string_view value,
+                                                std::int64_t least) {
+  std::int64_t millis = 0;
+  if (!ParseNumber(value, millis) || millis < least || millis > 86'400'000)
+    return BadOption(key, value, "milliseconds, " + std::to_string(least) + " to 86400000");
+  return std::chrono::milliseconds(millis);
 }
 
 }  // namespace
@@ -49,11 +57,7 @@ Status SetOption(DriverOptions& options, std::string_view key, std::string_view 
   if (key == "size") {
     WCLAYER_ASSIGN(options.scratch_size_bytes, ParseSize(value));
   } else if (key == "lockWait") {
-    std::int64_t millis = 0;
-    if (!ParseNumber(value, millis) || millis < 0 || millis > 86'400'000) {
-      return BadOption(key, value, "milliseconds, 0 to 86400000");
-    }
-    options.lock_wait = std::chrono::milliseconds(millis);
+    WCLAYER_ASSIGN(options.lock_wait, ParseMillis(key, value, 0));
   } else if (key == "durability") {
     if (value == "full") {
       options.durability = DurabilityLevel::kFull;
@@ -78,11 +82,27 @@ Status SetOption(DriverOptions& options, std::string_view key, std::string_view 
         options.max_zstd_window_log > 27) {
       return BadOption(key, value, "10 to 27");
     }
+  } else if (key == "api") {
+    if (value != "vmcompute" && value != "computestorage")
+      return BadOption(key, value, "vmcompute or computestorage");
+    options.api =
+        value == "vmcompute" ? vmcompute::Api::kVmcompute : vmcompute::Api::kComputeStorage;
+  } else if (key == "layerNames") {
+    if (value != "path" && value != "home") return BadOption(key, value, "path or home");
+    options.layer_names = value == "path" ? LayerNames::kWholePaths : LayerNames::kHomeAndId;
+  } else if (key == "callTimeout") {
+    WCLAYER_ASSIGN(options.call_timeout, ParseMillis(key, value, 1));
+  } else if (key == "busyWait") {
+    WCLAYER_ASSIGN(options.busy_wait, ParseMillis(key, value, 0));
+  } else if (key == "callLimit") {
+    if (!ParseNumber(value, options.call_limit) || options.call_limit < 1 ||
+        options.call_limit > 64)
+      return BadOption(key, value, "1 to 64");
   } else {
     return Error(Errc::kInvalidArgument,
                  "unknown option '" + std::string(key) +
-                     "'; known are size, lockWait, durability, mount, strict, "
-                     "zstdWindowLog and (in Java) backend");
+                     "'; known are size, lockWait, durability, mount, strict, zstdWindowLog, api, "
+                     "layerNames, callTimeout, busyWait, callLimit and (in Java) backend");
   }
   return {};
 }

@@ -3,8 +3,10 @@
 #include <cerrno>
 
 #include "base/json.h"
+#include "base/layer_id.h"
 #include "base/limits.h"
-#include "driver/ids.h"
+#include "fs/folder_names.h"
+#include "fs/small_file.h"
 
 namespace wclayer {
 namespace {
@@ -39,9 +41,15 @@ Expected<StoreHome> StoreHome::Open(const std::string& home, std::chrono::millis
   WCLAYER_TRY(store.dir_.MakeDirs(".wclayer/locks"));
   WCLAYER_ASSIGN(store.private_, store.dir_.OpenDir(".wclayer"));
   WCLAYER_ASSIGN(store.locks_, store.private_.OpenDir("locks"));
+  WCLAYER_TRY(fs::NoteCapitalsOfAll(store.dir_));
   store.lock_wait_ = lock_wait;
   store.durability_ = durability;
   return store;
+}
+
+Status StoreHome::PutFile(std::string_view path, std::string_view bytes,
+                          fs::Durability durability) const {
+  return fs::PutSmallFile(locks_, dir_, path, bytes, durability);
 }
 
 Expected<std::vector<std::string>> StoreHome::LayerIds() const {
@@ -54,13 +62,8 @@ Expected<std::vector<std::string>> StoreHome::LayerIds() const {
 }
 
 Expected<std::string> StoreHome::FindId(const std::string& id) const {
-  WCLAYER_ASSIGN(const bool exact, dir_.Exists(id));
-  if (exact) return id;
-  WCLAYER_ASSIGN(const std::vector<std::string> ids, LayerIds());
-  for (const std::string& other : ids) {
-    if (SameId(other, id)) return other;
-  }
-  return std::string();
+  if (!CheckId(id)) return std::string();
+  return fs::FindFolder(dir_, id);
 }
 
 Expected<std::string> StoreHome::ResolveAlias(const std::string& id) const {
@@ -73,14 +76,39 @@ Expected<std::string> StoreHome::ResolveAlias(const std::string& id) const {
 }
 
 Status StoreHome::WriteAlias(const std::string& id, const std::string& alias) const {
-  return dir_.ReplaceSmall(id + "/" + kAliasFiles[0], alias, durability_);
+  return PutFile(id + "/" + kAliasFiles[0], alias, durability_);
+}
+
+// A layer whose maker ended before layerchain.json was written still knows its parents. Nothing
+// recorded: a base layer, or one of another tool (driver-semantics §0).
+Expected<ParentChain> StoreHome::RecordedChain(const std::string& id) const {
+  ParentChain chain;
+  for (const char* file : {".wclayer/writable.json", ".wclayer/parents.json"}) {
+    auto text = dir_.ReadSmall(id + "/" + file, kMaxJsonBytes);
+    if (!text && IsAbsent(text.error())) continue;
+    if (!text) return std::move(text).error().Of(id);
+    const auto json = ParseJson(*text);
+    const Json* parents = json ? json->Find("parents") : nullptr;
+    if (parents == nullptr || parents->kind != Json::Kind::kArray)
+      return Error(Errc::kLayerDamaged, "no list of parents").Of(id).At(file);
+    if (parents->array.size() > kMaxChain)
+      return LimitError("kMaxChain", kMaxChain, parents->array.size()).Of(id).At(file);
+    for (const Json& parent : parents->array) {
+      if (parent.kind != Json::Kind::kString || !CheckId(parent.string))
+        return Error(Errc::kLayerDamaged, "names a parent that is not a layer id").Of(id).At(file);
+      chain.ids.push_back(parent.string);
+      chain.paths.push_back(LayerPath(parent.string));
+    }
+    break;
+  }
+  return chain;
 }
 
 Expected<ParentChain> StoreHome::ReadChain(const std::string& id) const {
   ParentChain chain;
   auto text = dir_.ReadSmall(id + "/" + kChainFile, kMaxJsonBytes);
   if (!text) {
-    if (IsAbsent(text.error())) return chain;  // a base layer of another tool (driver-semantics §0)
+    if (IsAbsent(text.error())) return RecordedChain(id);
     return std::move(text).error().Of(id);
   }
   auto json = ParseJson(*text);
@@ -114,7 +142,7 @@ std::string StoreHome::ChainText(const ParentChain& chain) {
 }
 
 Status StoreHome::WriteChain(const std::string& id, const ParentChain& chain) const {
-  return dir_.ReplaceSmall(id + "/" + kChainFile, ChainText(chain), durability_);
+  return PutFile(id + "/" + kChainFile, ChainText(chain), durability_);
 }
 
 Expected<std::optional<Record>> StoreHome::ReadRecord(const std::string& id) const {
@@ -172,12 +200,17 @@ Expected<std::vector<fs::FileLock>> StoreHome::LockChain(const ParentChain& chai
   return locks;
 }
 
-Expected<fs::FileLock> StoreHome::LockMountCount(const std::string& id) const {
-  // '+' cannot be in an id, so this never meets the lock of a layer.
+// '+' cannot be in an id, so these never meet the lock of a layer.
+Expected<fs::FileLock> StoreHome::LockMountCount(
+    const std::string& id, std::optional<std::chrono::milliseconds> wait) const {
   auto lock = fs::FileLock::Acquire(locks_, LowerAscii(id) + "+mount", fs::LockMode::kExclusive,
-                                    lock_wait_);
+                                    wait.value_or(lock_wait_));
   if (!lock) return std::move(lock).error().Of(id);
   return lock;
+}
+
+Expected<fs::FileLock> StoreHome::LockStore(fs::LockMode mode) const {
+  return fs::FileLock::Acquire(locks_, "store+", mode, lock_wait_);
 }
 
 }  // namespace wclayer

@@ -18,6 +18,11 @@
 
 namespace wclayer {
 
+// Below the home's private folder: folders in use by one process, and the lock of each beside
+// others.
+inline constexpr const char* kTemporaryFolders = "tmp";
+inline constexpr const char* kTemporaryLock = "tmp+";
+
 // What ApplyDiff promised about a layer (".wclayer/record.json"): written last, before the layer
 // appears.
 struct Record {
@@ -47,6 +52,9 @@ class StoreHome {
     return path_ + fs::kSeparator + std::string(id);
   }
 
+  // A small file of the home, in the place of what is there.
+  Status PutFile(std::string_view path, std::string_view bytes, fs::Durability durability) const;
+
   // Folder names of the home that can be layers, sorted; and those of interrupted removals.
   Expected<std::vector<std::string>> LayerIds() const;
   // The folder that holds `id`, found without case; "" if there is none.
@@ -71,13 +79,19 @@ class StoreHome {
                                    const std::function<bool()>& keep_waiting = {}) const;
   Expected<std::vector<fs::FileLock>> LockChain(
       const ParentChain& chain) const;  // shared, child before parent
-  Expected<fs::FileLock> LockMountCount(const std::string& id) const;
+  Expected<fs::FileLock> LockMountCount(const std::string& id,
+                                        std::optional<std::chrono::milliseconds> wait = {}) const;
+  // Shared while a new layer is linked to its chain, exclusive while gc takes one out of sight.
+  // Never while data is copied. Taken after the locks of layers, except by gc, which waits for none
+  // of those.
+  Expected<fs::FileLock> LockStore(fs::LockMode mode) const;
   const fs::Dir& locks() const { return locks_; }
   const fs::Dir& private_dir() const { return private_; }
   std::chrono::milliseconds lock_wait() const { return lock_wait_; }
   fs::Durability durability() const { return durability_; }
 
  private:
+  Expected<ParentChain> RecordedChain(const std::string& id) const;
   std::string path_;
   fs::Dir dir_;
   fs::Dir private_;  // .wclayer

@@ -29,7 +29,7 @@ Expected<std::size_t> ReadAt(int fd, MutableBytes buffer, std::uint64_t offset) 
 Expected<std::size_t> ReadLast(int fd, MutableBytes buffer, std::uint64_t offset) {
   std::byte beyond{};
   std::size_t done = 0;
-  while (done <= buffer.size()) {
+  for (;;) {
     const iovec parts[] = {{buffer.data() + done, buffer.size() - done}, {&beyond, 1}};
     const ssize_t count = ::preadv(fd, parts, 2, static_cast<off_t>(offset + done));
     if (count < 0) {
@@ -38,6 +38,8 @@ Expected<std::size_t> ReadLast(int fd, MutableBytes buffer, std::uint64_t offset
     }
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
+    // Just what was expected of one byte more: the end, as a file's only short read is.
+    if (done >= buffer.size()) break;
   }
   return done;
 }

@@ -7,6 +7,7 @@
 
 #include "base/windows.h"
 #include "fs/dir.h"
+#include "fs/win32.h"
 
 namespace wclayer::fs {
 namespace {
@@ -42,7 +43,7 @@ Status CopyRange(int from, int to, std::uint64_t offset, std::uint64_t size) {
 
 Expected<bool> IsSparse(int fd) {
   BY_HANDLE_FILE_INFORMATION info{};
-  if (::GetFileInformationByHandle(windows::Handle(fd), &info) == 0)
+  if (Calls().GetFileInformationByHandle(windows::Handle(fd), &info) == 0)
     return windows::LastError("GetFileInformationByHandle", "");
   return (info.dwFileAttributes & FILE_ATTRIBUTE_SPARSE_FILE) != 0;
 }
@@ -55,8 +56,9 @@ Status CopyRanges(int from, int to, std::uint64_t size) {
     ask.Length.QuadPart = static_cast<std::int64_t>(size) - ask.FileOffset.QuadPart;
     FILE_ALLOCATED_RANGE_BUFFER ranges[kRangesAtOnce];
     DWORD bytes = 0;
-    const bool whole = ::DeviceIoControl(windows::Handle(from), FSCTL_QUERY_ALLOCATED_RANGES, &ask,
-                                         sizeof ask, ranges, sizeof ranges, &bytes, nullptr) != 0;
+    const bool whole =
+        Calls().DeviceIoControl(windows::Handle(from), FSCTL_QUERY_ALLOCATED_RANGES, &ask,
+                                sizeof ask, ranges, sizeof ranges, &bytes, nullptr) != 0;
     if (!whole && ::GetLastError() != ERROR_MORE_DATA)
       return windows::LastError("DeviceIoControl", "");
     const std::size_t count = bytes / sizeof ranges[0];
@@ -79,7 +81,7 @@ Expected<std::size_t> ReadAt(int fd, MutableBytes buffer, std::uint64_t offset) 
     OVERLAPPED at = At(offset + done);
     DWORD count = 0;
     const auto piece = static_cast<DWORD>(std::min(buffer.size() - done, kMaxPieceBytes));
-    if (::ReadFile(windows::Handle(fd), buffer.data() + done, piece, &count, &at) == 0) {
+    if (Calls().ReadFile(windows::Handle(fd), buffer.data() + done, piece, &count, &at) == 0) {
       if (::GetLastError() == ERROR_HANDLE_EOF) break;
       return windows::LastError("ReadFile", "");
     }
@@ -102,7 +104,7 @@ Status WriteAt(int fd, Bytes bytes, std::uint64_t offset) {
     OVERLAPPED at = At(offset);
     DWORD count = 0;
     const auto piece = static_cast<DWORD>(std::min(bytes.size(), kMaxPieceBytes));
-    if (::WriteFile(windows::Handle(fd), bytes.data(), piece, &count, &at) == 0)
+    if (Calls().WriteFile(windows::Handle(fd), bytes.data(), piece, &count, &at) == 0)
       return windows::LastError("WriteFile", "");
     bytes = bytes.subspan(count);
     offset += count;
@@ -112,8 +114,8 @@ Status WriteAt(int fd, Bytes bytes, std::uint64_t offset) {
 
 Status MakeSparse(int fd) {
   DWORD bytes = 0;
-  if (::DeviceIoControl(windows::Handle(fd), FSCTL_SET_SPARSE, nullptr, 0, nullptr, 0, &bytes,
-                        nullptr) != 0)
+  if (Calls().DeviceIoControl(windows::Handle(fd), FSCTL_SET_SPARSE, nullptr, 0, nullptr, 0, &bytes,
+                              nullptr) != 0)
     return {};
   // FAT has no sparse files: zeros take room there.
   const DWORD code = ::GetLastError();

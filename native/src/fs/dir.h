@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,7 @@ struct Info {
   std::uint64_t device = 0;  // of the file system
   std::uint64_t rdev = 0;    // of a device node: 0 is an overlayfs whiteout
   std::uint32_t links = 0;
+  std::uint32_t reparse_tag = 0;  // on Windows alone; 0: it is no reparse point
   std::int64_t mtime_seconds = 0;
   std::uint32_t mtime_nanos = 0;
   std::int64_t ctime_seconds = 0;
@@ -70,6 +72,8 @@ class Dir {
   Expected<Info> Stat(std::string_view path) const;                // of a link: the link itself
   Expected<bool> Exists(std::string_view path) const;
   Expected<std::string> ReadLink(std::string_view path) const;
+  // Every entry but . and .., in no order.
+  Status Visit(const std::function<Status(std::string_view name, Type type)>& visit) const;
   Expected<std::vector<Listed>> List() const;  // sorted by bytes, without . and ..
 
   Status MakeDir(std::string_view path, std::uint32_t mode = 0700) const;  // must not exist
@@ -77,6 +81,8 @@ class Dir {
                   std::uint32_t mode = 0700) const;  // parents too; may exist
   Status MakeSymlink(std::string_view target, std::string_view path) const;
   Status MakeHardLink(std::string_view existing, std::string_view path) const;
+  // A name below this folder for a file below another one.
+  Status MakeHardLinkTo(const Dir& from, std::string_view existing, std::string_view path) const;
   Status MakeWhiteout(std::string_view path) const;  // character device 0:0
   Status Remove(std::string_view path) const;        // file, link or empty folder
   Status RemoveTree(std::string_view path) const;    // everything, however deep; absent: fine.
@@ -94,6 +100,8 @@ class Dir {
 
   // Whole small files. Replace: temporary beside it, flush (kFull), rename, flush folder (kFull).
   Expected<std::string> ReadSmall(std::string_view path, std::size_t limit) const;
+  // A new one in a folder that nobody else looks into; not flushed. EEXIST: it is there already.
+  Status MakeSmall(std::string_view path, std::string_view bytes) const;
   Status ReplaceSmall(std::string_view path, std::string_view bytes, Durability durability) const;
 
   Status SyncFileSystem() const;  // syncfs
@@ -118,6 +126,9 @@ Status SetFileMode(int fd, std::uint32_t mode);
 Status SetFileTimes(int fd, std::int64_t mtime_seconds, std::uint32_t mtime_nanos);
 // Before holes are left in a new file: Windows fills them with zeros unless told so.
 Status MakeSparse(int fd);
+// The last word on a file that was written: tells of a full disk or quota that a network file
+// system reports no sooner. `flush`: and puts it on the disk.
+Status SettleFile(int fd, bool flush);
 Status Resize(int fd, std::uint64_t size);  // the end of the file; what is new reads as zeros
 
 }  // namespace wclayer::fs

@@ -1,6 +1,5 @@
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,7 +20,6 @@ namespace {
 
 // Room for the terminating NUL; a longer path is walked in pieces.
 constexpr std::size_t kPieceBytes = 4000;
-constexpr int kMaxAgain = 100;
 constexpr std::uint32_t kNanosPerSecond = 1'000'000'000;
 constexpr std::size_t kMaxTemporaryPrefix = 200;  // a name has 255 bytes
 constexpr long kSysFchmodat2 = 452;               // of every architecture, since Linux 6.6
@@ -39,29 +37,6 @@ Error Whole(Error error, std::string_view path) {
 
 void CloseFd(int fd) {
   ::close(fd);
-}
-
-Expected<UniqueFd> OpenAt(int dir, std::string_view path, std::uint64_t flags, std::uint32_t mode,
-                          std::uint64_t resolve) {
-  open_how how{};
-  how.flags = flags | O_CLOEXEC;
-  how.mode = (flags & O_CREAT) != 0 ? mode : 0;
-  how.resolve = resolve;
-  const std::string name(path.empty() ? std::string_view(".") : path);
-  for (int again = 0;;) {
-    const long fd = ::syscall(SYS_openat2, dir, name.c_str(), &how, sizeof how);
-    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-    // EAGAIN: a rename elsewhere raced with the walk (openat2(2)); a file under a lease says it
-    // too.
-    if (errno == EINTR || (errno == EAGAIN && ++again < kMaxAgain)) continue;
-    if (errno == ELOOP || errno == EXDEV) {
-      Error error = SystemError(errno, "openat2", path);
-      error.code = Errc::kUnsafePath;
-      error.message = "a symbolic link or a mount is in the way";
-      return error;
-    }
-    return SystemError(errno, "openat2", path);
-  }
 }
 
 Status CheckPath(std::string_view path) {
@@ -236,7 +211,8 @@ Expected<Dir> Dir::OpenAbsolute(const std::string& path) {
 }
 
 Expected<Dir> Dir::MakeAbsolute(const std::string& path, std::uint32_t mode) {
-  WCLAYER_TRY(CheckAbsolute(path));
+  auto there = OpenAbsolute(path);
+  if (there || there.error().sys_errno != ENOENT) return there;
   for (std::size_t end = 1; end <= path.size(); ++end) {
     if (end != path.size() && path[end] != '/') continue;
     if (::mkdir(path.substr(0, end).c_str(), mode) != 0 && errno != EEXIST)
@@ -287,22 +263,14 @@ Expected<std::string> Dir::ReadLink(std::string_view path) const {
   }
 }
 
-Expected<std::vector<Listed>> Dir::List() const {
+Status Dir::Visit(const std::function<Status(std::string_view, Type)>& visit) const {
   // A descriptor of its own: the position of a folder is shared by all users of one.
   WCLAYER_ASSIGN(UniqueFd own, OpenAt(fd(), "", O_RDONLY | O_DIRECTORY, 0, kBeneath));
-  std::vector<Listed> all;
-  WCLAYER_TRY(ReadEntries(own.get(), [&](const char* name, unsigned char type) -> Status {
-    Listed item{name, TypeOfDirent(type)};
-    if (type == DT_UNKNOWN) {
-      WCLAYER_ASSIGN(const Info info, StatAt(own.get(), name, AT_SYMLINK_NOFOLLOW, name));
-      item.type = info.type;
-    }
-    all.push_back(std::move(item));
-    return {};
-  }));
-  std::sort(all.begin(), all.end(),
-            [](const Listed& a, const Listed& b) { return a.name < b.name; });
-  return all;
+  return ReadEntries(own.get(), [&](const char* name, unsigned char type) -> Status {
+    if (type != DT_UNKNOWN) return visit(name, TypeOfDirent(type));
+    WCLAYER_ASSIGN(const Info info, StatAt(own.get(), name, AT_SYMLINK_NOFOLLOW, name));
+    return visit(name, info.type);
+  });
 }
 
 Status ReadEntries(int dir, const std::function<Status(const char*, unsigned char)>& visit) {
@@ -356,10 +324,11 @@ Status Dir::MakeSymlink(std::string_view target, std::string_view path) const {
                 path);
 }
 
-Status Dir::MakeHardLink(std::string_view existing, std::string_view path) const {
-  WCLAYER_ASSIGN(const Split from, SplitPath(fd(), existing));
+Status Dir::MakeHardLinkTo(const Dir& from, std::string_view existing,
+                           std::string_view path) const {
+  WCLAYER_ASSIGN(const Split old, SplitPath(from.fd(), existing));
   WCLAYER_ASSIGN(const Split to, SplitPath(fd(), path));
-  return Answer(::linkat(from.fd, from.name.c_str(), to.fd, to.name.c_str(), 0), "linkat", path);
+  return Answer(::linkat(old.fd, old.name.c_str(), to.fd, to.name.c_str(), 0), "linkat", path);
 }
 
 Status Dir::MakeWhiteout(std::string_view path) const {
@@ -468,6 +437,14 @@ Status SetFileMode(int fd, std::uint32_t mode) {
 Status SetFileTimes(int fd, std::int64_t mtime_seconds, std::uint32_t mtime_nanos) {
   WCLAYER_ASSIGN(const auto times, WriteTime(mtime_seconds, mtime_nanos, ""));
   return Answer(::futimens(fd, times.data()), "futimens", "");
+}
+
+Status SettleFile(int fd, bool flush) {
+  if (flush && ::fdatasync(fd) != 0) return SystemError(errno, "fdatasync", "");
+  // Network file systems speak up at every close, also that of a duplicate.
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return SystemError(errno, "fcntl", "");
+  return Answer(::close(copy), "close", "");
 }
 
 Status Resize(int fd, std::uint64_t size) {

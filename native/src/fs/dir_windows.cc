@@ -140,7 +140,7 @@ Status FlushFile(int dir, const std::string& name) {
     WCLAYER_TRY(SetFileMode(entry.get(), info.mode));
   }
   if (!file) return std::move(file).error();
-  if (::FlushFileBuffers(windows::Handle(file->get())) == 0)
+  if (Calls().FlushFileBuffers(windows::Handle(file->get())) == 0)
     return windows::LastError("FlushFileBuffers", name);
   return {};
 }
@@ -166,7 +166,7 @@ Status FlushTree(const Dir& dir) {
 std::wstring VolumeOf(int dir) {
   std::wstring path(MAX_PATH, L'\0');
   for (;;) {
-    const DWORD length = ::GetFinalPathNameByHandleW(
+    const DWORD length = Calls().GetFinalPathNameByHandleW(
         windows::Handle(dir), path.data(), static_cast<DWORD>(path.size()), VOLUME_NAME_GUID);
     if (length == 0) return L"";
     const bool fits = length < path.size();
@@ -180,10 +180,10 @@ std::wstring VolumeOf(int dir) {
 bool FlushVolume(int dir) {
   const std::wstring volume = VolumeOf(dir);
   if (volume.empty()) return false;
-  const UniqueFd handle(windows::Descriptor(::CreateFileW(volume.c_str(), GENERIC_WRITE,
-                                                          FILE_SHARE_READ | FILE_SHARE_WRITE,
-                                                          nullptr, OPEN_EXISTING, 0, nullptr)));
-  return handle && ::FlushFileBuffers(windows::Handle(handle.get())) != 0;
+  const UniqueFd handle(windows::Descriptor(
+      Calls().CreateFileW(volume.c_str(), GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+                          nullptr, OPEN_EXISTING, 0, nullptr)));
+  return handle && Calls().FlushFileBuffers(windows::Handle(handle.get())) != 0;
 }
 
 Status CheckAbsolute(const std::string& path) {
@@ -196,12 +196,12 @@ Status CheckAbsolute(const std::string& path) {
 Expected<Dir> Dir::OpenAbsolute(const std::string& path) {
   WCLAYER_TRY(CheckAbsolute(path));
   WCLAYER_ASSIGN(const std::wstring name, windows::LongPath(path));
-  UniqueFd fd(windows::Descriptor(::CreateFileW(name.c_str(), kFolderAccess | SYNCHRONIZE,
-                                                kShareAll, nullptr, OPEN_EXISTING,
-                                                FILE_FLAG_BACKUP_SEMANTICS, nullptr)));
+  UniqueFd fd(windows::Descriptor(Calls().CreateFileW(name.c_str(), kFolderAccess | SYNCHRONIZE,
+                                                      kShareAll, nullptr, OPEN_EXISTING,
+                                                      FILE_FLAG_BACKUP_SEMANTICS, nullptr)));
   if (!fd) return windows::LastError("CreateFile", path);
   BY_HANDLE_FILE_INFORMATION info{};
-  if (::GetFileInformationByHandle(windows::Handle(fd.get()), &info) == 0)
+  if (Calls().GetFileInformationByHandle(windows::Handle(fd.get()), &info) == 0)
     return windows::LastError("GetFileInformationByHandle", path);
   if ((info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0)
     return SystemError(ENOTDIR, "CreateFile", path);
@@ -217,7 +217,7 @@ Expected<Dir> Dir::MakeAbsolute(const std::string& path, std::uint32_t mode) {
   std::size_t end = name.starts_with(L"\\\\?\\UNC\\") ? 8 : 4;
   for (; end <= name.size(); ++end) {
     if (end != name.size() && name[end] != L'\\') continue;
-    if (::CreateDirectoryW(name.substr(0, end).c_str(), nullptr) != 0) continue;
+    if (Calls().CreateDirectoryW(name.substr(0, end).c_str(), nullptr) != 0) continue;
     const DWORD code = ::GetLastError();
     if (end == name.size() && code != ERROR_ALREADY_EXISTS)
       return windows::Failure(code, "CreateDirectory", path);
@@ -270,17 +270,10 @@ Expected<std::string> Dir::ReadLink(std::string_view path) const {
   return Unsupported(path, "a link of Linux");
 }
 
-Expected<std::vector<Listed>> Dir::List() const {
+Status Dir::Visit(const std::function<Status(std::string_view, Type)>& visit) const {
   // A handle of its own: the position of a folder is shared by all users of one.
   WCLAYER_ASSIGN(const UniqueFd own, OpenFolder(fd(), ""));
-  std::vector<Listed> all;
-  WCLAYER_TRY(ReadEntries(own.get(), [&](Found found) -> Status {
-    all.push_back({std::move(found.name), found.type});
-    return {};
-  }));
-  std::sort(all.begin(), all.end(),
-            [](const Listed& a, const Listed& b) { return a.name < b.name; });
-  return all;
+  return ReadEntries(own.get(), [&](const Found& found) { return visit(found.name, found.type); });
 }
 
 Status Dir::MakeDir(std::string_view path, std::uint32_t mode) const {
@@ -312,10 +305,11 @@ Status Dir::MakeSymlink(std::string_view target, std::string_view path) const {
   return Unsupported(path, "a link of Linux");
 }
 
-Status Dir::MakeHardLink(std::string_view existing, std::string_view path) const {
+Status Dir::MakeHardLinkTo(const Dir& from, std::string_view existing,
+                           std::string_view path) const {
   WCLAYER_ASSIGN(const Split to, SplitPath(fd(), path));
   WCLAYER_ASSIGN(const std::wstring units, windows::Wide(to.name));
-  WCLAYER_ASSIGN(const UniqueFd entry, OpenEntry(fd(), existing, FILE_WRITE_ATTRIBUTES));
+  WCLAYER_ASSIGN(const UniqueFd entry, OpenEntry(from.fd(), existing, FILE_WRITE_ATTRIBUTES));
   const NTSTATUS status = SetName(entry.get(), kLinkInformation, 0, to.fd, units);
   if (status >= 0) return {};
   return windows::NtFailure(status, "NtSetInformationFile", path);
@@ -375,7 +369,8 @@ Status Dir::ReplaceSmall(std::string_view path, std::string_view bytes,
     request.options = FILE_NON_DIRECTORY_FILE;
     WCLAYER_ASSIGN(const UniqueFd file, NtOpen(split.fd, temporary.name, request));
     WCLAYER_TRY(WriteAt(file.get(), AsBytes(bytes), 0));
-    if (durability == Durability::kFull && ::FlushFileBuffers(windows::Handle(file.get())) == 0)
+    if (durability == Durability::kFull &&
+        Calls().FlushFileBuffers(windows::Handle(file.get())) == 0)
       return windows::LastError("FlushFileBuffers", path);
     return {};
   };
@@ -400,28 +395,30 @@ Status Dir::Sync() const {
   // Needs the right to change the folder; what cannot be flushed keeps its changes in the volume's
   // log, which comes before those of any later flush.
   const auto folder = OpenFolder(fd(), "", FILE_ADD_FILE);
-  if (folder) (void)::FlushFileBuffers(windows::Handle(folder->get()));
+  if (folder) (void)Calls().FlushFileBuffers(windows::Handle(folder->get()));
   return {};
 }
 
 Expected<Info> StatFd(int fd) {
   BY_HANDLE_FILE_INFORMATION info{};
-  if (::GetFileInformationByHandle(windows::Handle(fd), &info) == 0)
+  if (Calls().GetFileInformationByHandle(windows::Handle(fd), &info) == 0)
     return windows::LastError("GetFileInformationByHandle", "");
   FILE_BASIC_INFO basic{};
-  if (::GetFileInformationByHandleEx(windows::Handle(fd), FileBasicInfo, &basic, sizeof basic) == 0)
+  if (Calls().GetFileInformationByHandleEx(windows::Handle(fd), FileBasicInfo, &basic,
+                                           sizeof basic) == 0)
     return windows::LastError("GetFileInformationByHandleEx", "");
   FILE_ATTRIBUTE_TAG_INFO tag{};
   if ((info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 &&
-      ::GetFileInformationByHandleEx(windows::Handle(fd), FileAttributeTagInfo, &tag, sizeof tag) ==
-          0)
+      Calls().GetFileInformationByHandleEx(windows::Handle(fd), FileAttributeTagInfo, &tag,
+                                           sizeof tag) == 0)
     return windows::LastError("GetFileInformationByHandleEx", "");
   return InfoOf(info, basic, tag.ReparseTag);
 }
 
 Status SetFileMode(int fd, std::uint32_t mode) {
   FILE_BASIC_INFO basic{};
-  if (::GetFileInformationByHandleEx(windows::Handle(fd), FileBasicInfo, &basic, sizeof basic) == 0)
+  if (Calls().GetFileInformationByHandleEx(windows::Handle(fd), FileBasicInfo, &basic,
+                                           sizeof basic) == 0)
     return windows::LastError("GetFileInformationByHandleEx", "");
   // READONLY means nothing to Windows on a folder, and keeps Explorer's own mark there.
   if ((basic.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0) return {};
@@ -429,15 +426,23 @@ Status SetFileMode(int fd, std::uint32_t mode) {
   change.FileAttributes = basic.FileAttributes & ~static_cast<DWORD>(FILE_ATTRIBUTE_READONLY);
   if ((mode & kOwnerWrite) == 0) change.FileAttributes |= FILE_ATTRIBUTE_READONLY;
   if (change.FileAttributes == 0) change.FileAttributes = FILE_ATTRIBUTE_NORMAL;
-  if (::SetFileInformationByHandle(windows::Handle(fd), FileBasicInfo, &change, sizeof change) == 0)
+  if (Calls().SetFileInformationByHandle(windows::Handle(fd), FileBasicInfo, &change,
+                                         sizeof change) == 0)
     return windows::LastError("SetFileInformationByHandle", "");
+  return {};
+}
+
+Status SettleFile(int fd, bool flush) {
+  if (flush && Calls().FlushFileBuffers(windows::Handle(fd)) == 0)
+    return windows::LastError("FlushFileBuffers", "");
   return {};
 }
 
 Status Resize(int fd, std::uint64_t size) {
   FILE_END_OF_FILE_INFO end{};
   end.EndOfFile.QuadPart = static_cast<std::int64_t>(size);
-  if (::SetFileInformationByHandle(windows::Handle(fd), FileEndOfFileInfo, &end, sizeof end) == 0)
+  if (Calls().SetFileInformationByHandle(windows::Handle(fd), FileEndOfFileInfo, &end,
+                                         sizeof end) == 0)
     return windows::LastError("SetFileInformationByHandle", "");
   return {};
 }
@@ -454,7 +459,8 @@ Status SetFileTimes(int fd, std::int64_t mtime_seconds, std::uint32_t mtime_nano
   FILE_BASIC_INFO change{};
   // 0 and less would mean "leave it": no file system of Windows knows a time before 1601.
   change.LastWriteTime.QuadPart = std::max<std::int64_t>(filetime, 1);
-  if (::SetFileInformationByHandle(windows::Handle(fd), FileBasicInfo, &change, sizeof change) == 0)
+  if (Calls().SetFileInformationByHandle(windows::Handle(fd), FileBasicInfo, &change,
+                                         sizeof change) == 0)
     return windows::LastError("SetFileInformationByHandle", "");
   return {};
 }

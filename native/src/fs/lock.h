@@ -32,4 +32,8 @@ class FileLock {
   UniqueFd fd_;
 };
 
+// Removes the lock files of `folder` that begin with `prefix` and nobody holds: what processes that
+// ended, or failed half-way, left. For locks whose name is used once.
+Status RemoveFreeLocks(const Dir& folder, std::string_view prefix);
+
 }  // namespace wclayer::fs

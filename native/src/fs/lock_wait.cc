@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <thread>
+#include <vector>
+
+#include "fs/lock.h"
+#include "fs/system.h"
 
 namespace wclayer::fs {
 namespace {
@@ -37,6 +41,18 @@ Status LockWait::Pause(const std::string& file, const std::function<std::string(
     return Error(Errc::kCancelled, "cancelled while locked by " + holder());
   std::this_thread::sleep_for(std::min<Clock::duration>(pause_, deadline_ - now));
   pause_ = std::min(pause_ * 2, kLongestPause);
+  return {};
+}
+
+Status RemoveFreeLocks(const Dir& folder, std::string_view prefix) {
+  WCLAYER_ASSIGN(const std::vector<Listed> files, folder.List());
+  for (const Listed& file : files) {
+    if (!file.name.starts_with(prefix)) continue;
+    const auto lock = FileLock::Acquire(folder, file.name, LockMode::kExclusive, {});
+    if (!lock) continue;  // in use
+    if (auto removed = folder.Remove(file.name); !removed && !IsGone(removed.error()))
+      return removed;
+  }
   return {};
 }
 

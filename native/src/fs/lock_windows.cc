@@ -48,7 +48,7 @@ Expected<bool> TryLock(int fd, LockMode mode, const std::string& file) {
   at.OffsetHigh = kLockedAtHigh;
   const DWORD flags = LOCKFILE_FAIL_IMMEDIATELY |
                       (mode == LockMode::kExclusive ? DWORD{LOCKFILE_EXCLUSIVE_LOCK} : DWORD{0});
-  if (::LockFileEx(windows::Handle(fd), flags, 0, 1, 0, &at) != 0) return true;
+  if (Calls().LockFileEx(windows::Handle(fd), flags, 0, 1, 0, &at) != 0) return true;
   const DWORD code = ::GetLastError();
   if (code == ERROR_LOCK_VIOLATION || code == ERROR_IO_PENDING) return false;
   return windows::Failure(code, "LockFileEx", file);

@@ -40,6 +40,9 @@ Expected<std::vector<MountInfo>> ListMounts();  // of this mount namespace
 // `reason` says why not.
 bool CanMountOverlay(const std::string& folder, std::string& reason);
 
+// Unmounts what trials of processes that are gone left below `folder` (absolute).
+Status EndTrials(const std::string& folder);
+
 Expected<std::string> BootId();
 
 }  // namespace wclayer::fs

@@ -3,6 +3,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <climits>
@@ -10,6 +11,7 @@
 #include <fstream>
 #include <memory>
 
+#include "base/limits.h"
 #include "fs/dir.h"
 #include "fs/mount.h"
 
@@ -20,6 +22,26 @@ constexpr int kMaxHoldersNamed = 5;
 // How much of /proc is read to name them: enough for a machine, and an end on any.
 constexpr int kMaxHandlesRead = 200'000;
 constexpr int kMaxMapLinesRead = 500'000;
+constexpr std::size_t kProcPiece = 64u << 10;
+constexpr std::size_t kMaxProcBytes = 256u << 20;  // a million mounts
+
+// A file of /proc, whose size only its end tells.
+Expected<std::string> ReadProc(const char* path) {
+  const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!file) return SystemError(errno, "open", path);
+  std::string text;
+  for (std::size_t used = 0; used <= kMaxProcBytes;) {
+    text.resize(used + kProcPiece);
+    const ssize_t count = ::read(file.get(), text.data() + used, kProcPiece);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError(errno, "read", path);
+    used += static_cast<std::size_t>(count);
+    if (count != 0) continue;
+    text.resize(used);
+    return text;
+  }
+  return LimitError("kMaxProcBytes", kMaxProcBytes, text.size()).At(path);
+}
 
 // mountinfo writes blank, tab, newline and backslash as \ooo.
 std::string Unescape(std::string_view text) {
@@ -171,13 +193,15 @@ Status Unmount(const std::string& target, bool detach) {
 }
 
 Expected<std::vector<MountInfo>> ListMounts() {
-  std::ifstream file("/proc/self/mountinfo");
-  if (!file) return SystemError(errno, "open", "/proc/self/mountinfo");
+  WCLAYER_ASSIGN(const std::string text, ReadProc("/proc/self/mountinfo"));
   std::vector<MountInfo> mounts;
-  for (std::string line; std::getline(file, line);) {
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     MountInfo info;
     if (!ParseMountInfo(line, info)) {
-      return Error(Errc::kPlatform, "a line that is no mount: '" + line.substr(0, 200) + "'")
+      return Error(Errc::kPlatform,
+                   "a line that is no mount: '" + std::string(line.substr(0, 200)) + "'")
           .At("/proc/self/mountinfo");
     }
     mounts.push_back(std::move(info));
@@ -187,10 +211,9 @@ Expected<std::vector<MountInfo>> ListMounts() {
 
 Expected<std::string> BootId() {
   constexpr const char* kPath = "/proc/sys/kernel/random/boot_id";
-  std::ifstream file(kPath);
-  if (!file) return SystemError(errno, "open", kPath);
-  std::string id;
-  if (!std::getline(file, id) || id.empty()) return SystemError(EIO, "read", kPath);
+  WCLAYER_ASSIGN(std::string id, ReadProc(kPath));
+  id.resize(std::min(id.find('\n'), id.size()));
+  if (id.empty()) return SystemError(EIO, "read", kPath);
   return id;
 }
 

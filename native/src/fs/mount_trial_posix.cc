@@ -12,6 +12,7 @@
 
 #include "fs/dir.h"
 #include "fs/mount.h"
+#include "fs/system.h"
 
 namespace wclayer::fs {
 namespace {
@@ -37,6 +38,8 @@ bool InInitialUserNamespace() {
   return ::stat("/proc/self/ns/user", &info) == 0 && info.st_ino == kInitialUserNamespace;
 }
 
+constexpr const char* kTrialSource = "wclayer:trial";
+
 // What edits of a layer need of the upper's file system: whiteouts, and redirects of folders, which
 // are extended attributes. Overlayfs mounts without them, too, and only warns in the kernel's log.
 Status TryEdits(const std::string& target, const Dir& upper) {
@@ -60,7 +63,7 @@ Status MountTrial(const Dir& here, const std::string& path) {
   request.upper = upper.fd();
   request.work = work.fd();
   request.target = path + "/mnt";
-  request.source = "wclayer:trial";
+  request.source = kTrialSource;
   request.legacy_folder = path + "/links";
   WCLAYER_TRY(MountOverlay(request));
   auto edited = TryEdits(request.target, upper);
@@ -96,6 +99,16 @@ bool CanMountOverlay(const std::string& folder, std::string& reason) {
     reason = "a trial mount failed: " + done.error().ToString();
   }
   return reason.empty();
+}
+
+Status EndTrials(const std::string& folder) {
+  WCLAYER_ASSIGN(const auto mounts, ListMounts());
+  const std::string below = Canonical(folder) + "/";
+  for (const MountInfo& mount : mounts) {
+    if (mount.source == kTrialSource && mount.target.starts_with(below))
+      WCLAYER_TRY(Unmount(mount.target, true));
+  }
+  return {};
 }
 
 }  // namespace wclayer::fs

@@ -1,11 +1,8 @@
 // Windows has no overlayfs: the portable store lays out checkouts there (store §5).
 #include "fs/mount.h"
 
-#include <windows.h>
-// after windows.h
-#include <winternl.h>
-
 #include "base/windows.h"
+#include "fs/win32.h"
 
 namespace wclayer::fs {
 namespace {
@@ -31,6 +28,10 @@ bool CanMountOverlay(const std::string&, std::string& reason) {
   return false;
 }
 
+Status EndTrials(const std::string&) {
+  return {};
+}
+
 // When Windows was started. Setting the clock moves that time and its bias together.
 Expected<std::string> BootId() {
   struct TimeOfDay {
@@ -44,7 +45,7 @@ Expected<std::string> BootId() {
   };
   constexpr auto kTimeOfDay = static_cast<SYSTEM_INFORMATION_CLASS>(3);
   TimeOfDay time{};
-  const NTSTATUS status = ::NtQuerySystemInformation(kTimeOfDay, &time, sizeof time, nullptr);
+  const NTSTATUS status = Calls().NtQuerySystemInformation(kTimeOfDay, &time, sizeof time, nullptr);
   if (status < 0) return windows::NtFailure(status, "NtQuerySystemInformation", "");
   return "windows-" + std::to_string(time.boot_time - time.boot_time_bias);
 }

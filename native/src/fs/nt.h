@@ -2,16 +2,13 @@
 // folder handle.
 #pragma once
 
-#include <windows.h>
-// after windows.h
-#include <winternl.h>
-
 #include <functional>
 #include <string>
 #include <string_view>
 
 #include "base/windows.h"
 #include "fs/dir.h"
+#include "fs/win32.h"
 
 namespace wclayer::fs {
 

@@ -45,14 +45,14 @@ Type TypeOf(DWORD attributes, DWORD tag) {
 
 Status ClearReadonly(int entry, std::string_view path) {
   FILE_BASIC_INFO basic{};
-  if (::GetFileInformationByHandleEx(windows::Handle(entry), FileBasicInfo, &basic, sizeof basic) ==
-      0)
+  if (Calls().GetFileInformationByHandleEx(windows::Handle(entry), FileBasicInfo, &basic,
+                                           sizeof basic) == 0)
     return windows::LastError("GetFileInformationByHandleEx", path);
   FILE_BASIC_INFO change{};
   change.FileAttributes = basic.FileAttributes & ~static_cast<DWORD>(FILE_ATTRIBUTE_READONLY);
   if (change.FileAttributes == 0) change.FileAttributes = FILE_ATTRIBUTE_NORMAL;
-  if (::SetFileInformationByHandle(windows::Handle(entry), FileBasicInfo, &change, sizeof change) ==
-      0)
+  if (Calls().SetFileInformationByHandle(windows::Handle(entry), FileBasicInfo, &change,
+                                         sizeof change) == 0)
     return windows::LastError("SetFileInformationByHandle", path);
   return {};
 }
@@ -60,7 +60,7 @@ Status ClearReadonly(int entry, std::string_view path) {
 }  // namespace
 
 void CloseFd(int fd) {
-  ::CloseHandle(windows::Handle(fd));
+  Calls().CloseHandle(windows::Handle(fd));
 }
 
 Status CheckPath(std::string_view path) {
@@ -99,7 +99,7 @@ Expected<UniqueFd> NtOpen(int dir, std::string_view path, const NtOpenRequest& r
   object.Attributes = kDontReparse;
   HANDLE handle = INVALID_HANDLE_VALUE;
   IO_STATUS_BLOCK io{};
-  const NTSTATUS status = ::NtCreateFile(
+  const NTSTATUS status = Calls().NtCreateFile(
       &handle, request.access | SYNCHRONIZE | FILE_READ_ATTRIBUTES, &object, &io, nullptr,
       request.attributes, kShareAll, request.disposition,
       request.options | FILE_SYNCHRONOUS_IO_NONALERT | FILE_OPEN_FOR_BACKUP_INTENT, nullptr, 0);
@@ -122,7 +122,8 @@ Expected<UniqueFd> OpenEntry(int dir, std::string_view path, ACCESS_MASK access)
 
 NTSTATUS SetInformation(int file, void* data, ULONG size, int information_class) {
   using Call = NTSTATUS(NTAPI*)(HANDLE, IO_STATUS_BLOCK*, void*, ULONG, int);
-  const auto call = reinterpret_cast<Call>(reinterpret_cast<void (*)()>(&::NtSetInformationFile));
+  const auto call =
+      reinterpret_cast<Call>(reinterpret_cast<void (*)()>(Calls().NtSetInformationFile));
   IO_STATUS_BLOCK io{};
   return call(windows::Handle(file), &io, data, size, information_class);
 }
@@ -165,6 +166,7 @@ Info InfoOf(const BY_HANDLE_FILE_INFORMATION& info, const FILE_BASIC_INFO& basic
   out.inode = std::uint64_t{info.nFileIndexHigh} << 32 | info.nFileIndexLow;
   out.device = info.dwVolumeSerialNumber;
   out.links = info.nNumberOfLinks;
+  out.reparse_tag = tag;
   SplitTime(basic.LastWriteTime, out.mtime_seconds, out.mtime_nanos);
   SplitTime(basic.ChangeTime, out.ctime_seconds, out.ctime_nanos);
   SplitTime(basic.CreationTime, out.btime_seconds, out.btime_nanos);
@@ -175,8 +177,8 @@ Status ReadEntries(int dir, const std::function<Status(Found)>& visit) {
   // The records have numbers of 64 bits in them.
   std::vector<std::int64_t> buffer(kListingBytes / sizeof(std::int64_t));
   for (auto kind = FileIdBothDirectoryRestartInfo;; kind = FileIdBothDirectoryInfo) {
-    if (::GetFileInformationByHandleEx(windows::Handle(dir), kind, buffer.data(), kListingBytes) ==
-        0) {
+    if (Calls().GetFileInformationByHandleEx(windows::Handle(dir), kind, buffer.data(),
+                                             kListingBytes) == 0) {
       if (::GetLastError() == ERROR_NO_MORE_FILES) return {};
       return windows::LastError("GetFileInformationByHandleEx", "");
     }

@@ -17,7 +17,8 @@ namespace wclayer::fs {
 inline constexpr std::uint64_t kBeneath =
     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 
-// openat2 with O_CLOEXEC; `path` is checked already. "" means the folder itself.
+// openat2 with O_CLOEXEC, and the same by hand where there is none; `path` is checked already. ""
+// means the folder itself.
 Expected<UniqueFd> OpenAt(int dir, std::string_view path, std::uint64_t flags, std::uint32_t mode,
                           std::uint64_t resolve);
 // Relative, no empty, "." or ".." components, no NUL (kUnsafePath).

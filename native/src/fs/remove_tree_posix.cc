@@ -38,7 +38,7 @@ class TreeRemover {
   Status Enter(int dir, const std::string& name);
   Status RemoveFiles();
   Status Leave();
-  Error Fail(int number, const char* call, int dir, const std::string& name) const;
+  Error Fail(int number, const std::string& call, int dir, const std::string& name) const;
   std::string PathOf(const std::string& name) const;
 
   int top_;
@@ -63,7 +63,8 @@ const char* AdviceFor(int number, int dir, const std::string& name) {
   return nullptr;
 }
 
-Error TreeRemover::Fail(int number, const char* call, int dir, const std::string& name) const {
+Error TreeRemover::Fail(int number, const std::string& call, int dir,
+                        const std::string& name) const {
   Error error = SystemError(number, call, PathOf(name));
   if (number == EXDEV) error.code = Errc::kLayerBusy;
   if (const char* advice = AdviceFor(number, dir, name)) error.message = advice;
@@ -93,7 +94,7 @@ Status TreeRemover::Enter(int dir, const std::string& name) {
       if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) return {};
       return Fail(errno, "unlinkat", dir, name);
     }
-    return Fail(number, "openat2", dir, name);
+    return Fail(number, child.error().operation, dir, name);
   }
   struct stat info {};
   if (::fstat(child->get(), &info) != 0) return Fail(errno, "fstat", dir, name);
@@ -136,7 +137,7 @@ Status TreeRemover::Leave() {
     here_.reset();
   } else {
     auto up = OpenAt(here_.get(), "..", kFolder, 0, kResolveUp);
-    if (!up) return Fail(up.error().sys_errno, "openat2", here_.get(), "..");
+    if (!up) return Fail(up.error().sys_errno, up.error().operation, here_.get(), "..");
     struct stat info {};
     if (::fstat(up->get(), &info) != 0) return Fail(errno, "fstat", here_.get(), "..");
     if (info.st_dev != levels_.back().device || info.st_ino != levels_.back().inode) {

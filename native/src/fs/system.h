@@ -31,6 +31,7 @@ Status CheckPresent(const std::string& path);  // an absolute one; of whatever k
 bool IsGone(const Error& error);
 
 Status RandomBytes(MutableBytes bytes);  // fit for names that nobody can guess
+Expected<std::string> FreshName();       // such a name: 32 hexadecimal digits
 std::int64_t FiletimeNow();
 
 // An empty file without a name, gone with its handle.

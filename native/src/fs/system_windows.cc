@@ -1,16 +1,11 @@
 #include "fs/system.h"
 
-#include <windows.h>
-// after windows.h
-#include <windows.h>
-// after windows.h
-#include <bcrypt.h>
-
 #include <cerrno>
 #include <cstdio>
 
 #include "base/upcase.h"
 #include "base/windows.h"
+#include "fs/win32.h"
 
 namespace wclayer::fs {
 namespace {
@@ -53,7 +48,7 @@ std::string PathKey(const std::string& canonical) {
 
 Status CheckPresent(const std::string& path) {
   WCLAYER_ASSIGN(const std::wstring name, windows::LongPath(path));
-  if (::GetFileAttributesW(name.c_str()) == INVALID_FILE_ATTRIBUTES)
+  if (Calls().GetFileAttributesW(name.c_str()) == INVALID_FILE_ATTRIBUTES)
     return windows::LastError("GetFileAttributes", path);
   return {};
 }
@@ -64,28 +59,28 @@ bool IsGone(const Error& error) {
 
 Status RandomBytes(MutableBytes bytes) {
   const NTSTATUS status =
-      ::BCryptGenRandom(nullptr, reinterpret_cast<PUCHAR>(bytes.data()),
-                        static_cast<ULONG>(bytes.size()), BCRYPT_USE_SYSTEM_PREFERRED_RNG);
+      Calls().BCryptGenRandom(nullptr, reinterpret_cast<PUCHAR>(bytes.data()),
+                              static_cast<ULONG>(bytes.size()), BCRYPT_USE_SYSTEM_PREFERRED_RNG);
   if (status < 0) return windows::NtFailure(status, "BCryptGenRandom", "");
   return {};
 }
 
 std::int64_t FiletimeNow() {
   FILETIME now{};
-  ::GetSystemTimePreciseAsFileTime(&now);
+  Calls().GetSystemTimePreciseAsFileTime(&now);
   return static_cast<std::int64_t>(std::uint64_t{now.dwHighDateTime} << 32 | now.dwLowDateTime);
 }
 
 Expected<UniqueFd> UnnamedFile() {
   wchar_t folder[MAX_PATH + 1];
-  const DWORD length = ::GetTempPathW(static_cast<DWORD>(std::size(folder)), folder);
+  const DWORD length = Calls().GetTempPathW(static_cast<DWORD>(std::size(folder)), folder);
   if (length == 0 || length >= std::size(folder)) return windows::LastError("GetTempPath", "");
   for (;;) {
     std::uint64_t random = 0;
     WCLAYER_TRY(RandomBytes(MutableBytes(reinterpret_cast<std::byte*>(&random), sizeof random)));
     wchar_t name[40];
     std::swprintf(name, std::size(name), L"wclayer-%016llx.tmp", random);
-    UniqueFd file(windows::Descriptor(::CreateFileW(
+    UniqueFd file(windows::Descriptor(Calls().CreateFileW(
         (std::wstring(folder, length) + name).c_str(), GENERIC_READ | GENERIC_WRITE | DELETE,
         FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, CREATE_NEW,
         FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, nullptr)));

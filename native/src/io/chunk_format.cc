@@ -38,9 +38,13 @@ std::uint8_t* RawInput(Bytes bytes) {
   return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(bytes.data()));
 }
 
+// How many tokens ISA-L gathers before it writes a block. Small blocks have Huffman codes that fit:
+// 1 % less than its default makes, for 8 % more time.
+constexpr std::size_t kIsalTokens = ISAL_DEF_LVL2_SMALL;
+
 class IsalCodec final : public ChunkCodec {
  public:
-  IsalCodec() : level_buffer_(ISAL_DEF_LVL2_DEFAULT) {}
+  IsalCodec() : level_buffer_(kIsalTokens) {}
 
   Expected<std::size_t> Compress(Bytes in, MutableBytes out) override {
     isal_deflate_stateless_init(&stream_);
@@ -62,7 +66,9 @@ class IsalCodec final : public ChunkCodec {
 
  private:
   std::vector<std::uint8_t> level_buffer_;
-  isal_zstream stream_;  // 80 KiB: too large for a Java thread's stack
+  // Zeros: isal_deflate_stateless_init leaves the size of the window as it finds it. (80 KiB: too
+  // large for a Java thread's stack.)
+  isal_zstream stream_{};
 };
 
 // Fast: one member. Its chunks are raw deflate that ends in a full flush, so that no chunk refers
@@ -73,7 +79,7 @@ class GzipFormat final : public ChunkFormat {
   std::size_t packed_bytes() const override {
     return kGzipChunk + kGzipChunk / 1000 + 1024;  // stored blocks: 5 bytes for each 64 KiB
   }
-  std::size_t codec_bytes() const override { return ISAL_DEF_LVL2_DEFAULT + sizeof(isal_zstream); }
+  std::size_t codec_bytes() const override { return kIsalTokens + sizeof(isal_zstream); }
   std::unique_ptr<ChunkCodec> NewCodec() const override { return std::make_unique<IsalCodec>(); }
 
   Buffer Start() override {

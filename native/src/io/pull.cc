@@ -180,7 +180,7 @@ Status PullStream::State::StartThreads() {
     WCLAYER_TRY(looking.Start(ring, 1, [this]() -> Status {
       Status looked = Guarded([this] {
         return ForEachSlab(
-            ring, 1, [this](Bytes plain) { return Look(plain); },
+            ring, 1, [this](SlabRing::Slab& filled) { return Look(filled.filled()); },
             [this] { return packed ? compressor->Finish() : Status(); });
       });
       if (!looked) outlet.ring().Fail(0, looked.error());  // the reader may wait there

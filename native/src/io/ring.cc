@@ -8,7 +8,8 @@ namespace wclayer::io {
 SlabRing::SlabRing(std::size_t slabs, std::size_t slab_bytes, std::size_t stages)
     : slab_bytes_(std::max<std::size_t>(slab_bytes, 1)),
       ring_(std::max<std::size_t>(slabs, 1)),
-      passed_(std::max<std::size_t>(stages, 2)) {}
+      wake_(std::max<std::size_t>(stages, 2)),
+      passed_(wake_.size()) {}
 
 bool SlabRing::IsThere(std::size_t stage) const {
   if (stage == 0) return passed_.front() - passed_.back() < ring_.size();
@@ -18,6 +19,18 @@ bool SlabRing::IsThere(std::size_t stage) const {
 // Whether `stage` has nothing more to get but the failure.
 bool SlabRing::Stopped(std::size_t stage) const {
   return failure_ && (stage <= failed_stage_ || passed_[stage] == passed_[failed_stage_]);
+}
+
+// Whether a stage that sleeps has something to do.
+bool SlabRing::Ready(std::size_t stage) const {
+  if (Stopped(stage)) return true;
+  if (stage == 0) return passed_.front() - passed_.back() <= ring_.size() / 2;
+  // At the end, a slab may still be with a stage between.
+  return IsThere(stage) || (ended_ && passed_[stage] == passed_.front());
+}
+
+void SlabRing::WakeAll() {
+  for (auto& stage : wake_) stage.notify_one();
 }
 
 // With the mutex held.
@@ -31,10 +44,7 @@ Expected<SlabRing::Slab*> SlabRing::Take(std::size_t stage) {
 
 Expected<SlabRing::Slab*> SlabRing::Next(std::size_t stage) {
   std::unique_lock lock(mutex_);
-  // At the end, a slab may still be with a stage between.
-  changed_.wait(lock, [&] {
-    return IsThere(stage) || Stopped(stage) || (ended_ && passed_[stage] == passed_.front());
-  });
+  if (!IsThere(stage)) wake_[stage].wait(lock, [&] { return Ready(stage); });
   WCLAYER_ASSIGN(Slab * slab, Take(stage));
   lock.unlock();
   // It is this stage's alone until it is passed on.
@@ -50,27 +60,28 @@ Expected<SlabRing::Slab*> SlabRing::NextIfThere(std::size_t stage) {
 void SlabRing::Pass(std::size_t stage) {
   const std::lock_guard lock(mutex_);
   ++passed_[stage];
-  changed_.notify_all();
+  const std::size_t next = (stage + 1) % passed_.size();
+  if (Ready(next)) wake_[next].notify_one();
 }
 
 void SlabRing::End() {
   const std::lock_guard lock(mutex_);
   ended_ = true;
-  changed_.notify_all();
+  WakeAll();
 }
 
 void SlabRing::Fail(std::size_t stage, Error error) {
   const std::lock_guard lock(mutex_);
   if (!failure_) failure_ = std::move(error);
   failed_stage_ = std::max(failed_stage_, stage);  // what this one has cannot come any more
-  changed_.notify_all();
+  WakeAll();
 }
 
 void SlabRing::Abandon() {
   const std::lock_guard lock(mutex_);
   if (!failure_) failure_ = Error(Errc::kCancelled, "abandoned");
   failed_stage_ = std::numeric_limits<std::size_t>::max();
-  changed_.notify_all();
+  WakeAll();
 }
 
 std::optional<Error> SlabRing::failure() const {

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -13,12 +14,14 @@
 namespace wclayer::io {
 
 // Stage 0 fills the slabs, the ones behind it look at them in order, and the last one's become free
-// again. Each stage is one thread. Who waits sleeps.
+// again. Each stage is one thread. Who waits sleeps; who fills them sleeps until half of them are
+// free, for a thread that is woken for each slab costs more than it does.
 class SlabRing {
  public:
   struct Slab {
     Buffer bytes;
     std::size_t used = 0;
+    Bytes filled() const { return Bytes(bytes).first(used); }
   };
 
   // Memory: slabs × slab_bytes, made when first needed. At least one slab of one byte, two stages.
@@ -40,14 +43,16 @@ class SlabRing {
  private:
   bool IsThere(std::size_t stage) const;
   bool Stopped(std::size_t stage) const;
+  bool Ready(std::size_t stage) const;
+  void WakeAll();
   Expected<Slab*> Take(std::size_t stage);
 
   const std::size_t slab_bytes_;
   std::vector<Slab> ring_;  // slab n of the stream is ring_[n % size]
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::uint64_t> passed_;  // slabs that each stage has passed on
+  std::deque<std::condition_variable> wake_;  // one for each stage
+  std::vector<std::uint64_t> passed_;         // slabs that each stage has passed on
   std::optional<Error> failure_;
   std::size_t failed_stage_ = 0;
   bool ended_ = false;

@@ -7,11 +7,12 @@
 namespace wclayer::io {
 
 struct ThreadedSink::State {
-  State(ByteSink& sink, StageOptions options, Watcher watch)
+  State(ByteSink& sink, StageOptions options, Watcher watch, DeferringSink* behind)
       : next(&sink),
         watcher(std::move(watch)),
-        last(watcher ? 2 : 1),
-        ring(options.slabs, options.slab_bytes, last + 1) {}
+        deferring(behind),
+        writer(watcher ? 2 : 1),
+        ring(options.slabs, options.slab_bytes, writer + (deferring == nullptr ? 1 : 2)) {}
 
   ~State() { ring.Abandon(); }
 
@@ -26,33 +27,45 @@ struct ThreadedSink::State {
   Status StartThreads() {
     if (watcher) {
       WCLAYER_TRY(watching.Start(ring, 1, [this] {
-        const auto watch = [this](Bytes bytes) -> Status {
-          watcher(bytes);
+        const auto watch = [this](SlabRing::Slab& filled) -> Status {
+          watcher(filled.filled());
           return {};
         };
         return ForEachSlab(ring, 1, watch, [] { return Status(); });
       }));
     }
-    return writing.Start(ring, last, [this] {
-      return ForEachSlab(
-          ring, last, [this](Bytes bytes) { return next->Write(bytes); },
-          [this] { return next->Finish(); });
+    if (deferring != nullptr) {
+      WCLAYER_TRY(deferring->Defer());
+      WCLAYER_TRY(finishing.Start(ring, writer + 1, [this] {
+        const auto run = [this](SlabRing::Slab&) { return deferring->RunSealed(); };
+        return ForEachSlab(ring, writer + 1, run, [] { return Status(); });
+      }));
+    }
+    return writing.Start(ring, writer, [this] {
+      const auto write = [this](SlabRing::Slab& filled) -> Status {
+        WCLAYER_TRY(next->Write(filled.filled()));
+        return deferring == nullptr ? Status() : deferring->Seal();
+      };
+      return ForEachSlab(ring, writer, write, [this] { return next->Finish(); });
     });
   }
 
   ByteSink* next;
   Watcher watcher;
-  const std::size_t last;  // the stage that writes
+  DeferringSink* deferring;
+  const std::size_t writer;  // the stage that writes to `next`
   SlabRing ring;
   SlabRing::Slab* slab = nullptr;  // in hand
   bool started = false;
   bool finished = false;
   StageThread watching;
   StageThread writing;
+  StageThread finishing;
 };
 
-ThreadedSink::ThreadedSink(ByteSink& next, StageOptions options, Watcher watcher)
-    : state_(std::make_unique<State>(next, options, std::move(watcher))) {}
+ThreadedSink::ThreadedSink(ByteSink& next, StageOptions options, Watcher watcher,
+                           DeferringSink* deferring)
+    : state_(std::make_unique<State>(next, options, std::move(watcher), deferring)) {}
 
 ThreadedSink::~ThreadedSink() = default;
 
@@ -98,6 +111,7 @@ Status ThreadedSink::Finish() {
     state.ring.End();
     state.watching.Join();
     state.writing.Join();
+    state.finishing.Join();
   }
   if (const auto failure = state.ring.failure()) return *failure;
   return {};

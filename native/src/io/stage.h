@@ -24,9 +24,11 @@ using Watcher = std::function<void(Bytes)>;
 // Finish: the next stage is abandoned (its Finish is never called) and the thread joined.
 //
 // A watcher sees every byte before the next stage does, in the same slab and a thread of its own.
+// `deferring`, the next sink itself: what it puts off is done by one more thread, behind it.
 class ThreadedSink final : public ByteSink {
  public:
-  explicit ThreadedSink(ByteSink& next, StageOptions options = {}, Watcher watcher = {});
+  explicit ThreadedSink(ByteSink& next, StageOptions options = {}, Watcher watcher = {},
+                        DeferringSink* deferring = nullptr);
   ~ThreadedSink() override;
   Status Write(Bytes bytes) override;
   Status Finish() override;

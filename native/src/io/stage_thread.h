@@ -45,7 +45,7 @@ Status ForEachSlab(SlabRing& ring, std::size_t stage, Use&& use, End&& end) {
   for (;;) {
     WCLAYER_ASSIGN(SlabRing::Slab * slab, ring.Next(stage));
     if (slab == nullptr) return end();
-    WCLAYER_TRY(use(Bytes(slab->bytes).first(slab->used)));
+    WCLAYER_TRY(use(*slab));
     ring.Pass(stage);
   }
 }

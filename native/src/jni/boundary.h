@@ -4,6 +4,8 @@
 
 #include <jni.h>
 
+#include <atomic>
+#include <cstdint>
 #include <exception>
 #include <new>
 #include <optional>
@@ -18,7 +20,7 @@ namespace wclayer::jni {
 // What JNI_OnLoad looked up: read-only afterwards, and all that is process-wide here. Two class
 // loaders load two copies of the library and never meet.
 struct Classes {
-  static constexpr int kErrors = 21;  // Errc numbers run from 1
+  static constexpr int kErrors = 23;  // Errc numbers run from 1
   jclass exceptions[kErrors] = {};    // LayerException's subclasses, by Errc
   jmethodID constructors[kErrors] = {};
   jclass string = nullptr;
@@ -28,9 +30,13 @@ extern Classes classes;
 void Throw(JNIEnv* env, const Error& error);
 void ThrowNew(JNIEnv* env, const char* class_name, const char* message);
 
+// Calls from Java that came here; none of them is for a file of a layer, which tests count.
+inline std::atomic<std::int64_t> boundary_calls{0};
+
 // Runs `body` (returning Expected<R>); a failure or an escaped exception is thrown in Java.
 template <class R, class F>
 R Boundary(JNIEnv* env, F&& body) noexcept {
+  boundary_calls.fetch_add(1, std::memory_order_relaxed);
   try {
     Expected<R> result = body();
     if (result) return *std::move(result);

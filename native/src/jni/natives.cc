@@ -71,9 +71,8 @@ jlong JNICALL Open(JNIEnv* env, jclass, jstring home, jint flavour, jint backend
       env->DeleteLocalRef(value);
     }
     WCLAYER_ASSIGN(const vmcompute::Chosen chosen,
-                   vmcompute::Choose(static_cast<vmcompute::Backend>(backend)));
-    WCLAYER_ASSIGN(auto driver,
-                   Driver::Open(*chosen.table, chosen.name, std::move(driver_options)));
+                   vmcompute::Choose(static_cast<vmcompute::Backend>(backend), driver_options.api));
+    WCLAYER_ASSIGN(auto driver, Driver::Open(chosen, std::move(driver_options)));
     return ToHandle(std::move(driver));
   });
 }
@@ -270,13 +269,14 @@ void JNICALL CancelSource(JNIEnv*, jclass, jlong source) {
 // ----------------------------------------------------------------------------
 
 jlong JNICALL OpenApply(JNIEnv* env, jclass, jlong driver, jstring id, jstring parent,
-                        jstring diff_id, jstring blob_digest) {
+                        jstring diff_id, jstring blob_digest, jstring os_version) {
   return Boundary<jlong>(env, [&]() -> Expected<jlong> {
     WCLAYER_ASSIGN(const std::string text, TextOf(env, id));
     ApplyOptions options;
     WCLAYER_ASSIGN(options.parent, TextOrNull(env, parent));
     WCLAYER_ASSIGN(options.expected_diff_id, TextOf(env, diff_id));
     WCLAYER_ASSIGN(options.expected_blob_digest, TextOf(env, blob_digest));
+    WCLAYER_ASSIGN(options.os_version, TextOf(env, os_version));
     // In slices, so that Java can look between two of them whether the call is still wanted.
     const auto slice = std::chrono::steady_clock::now() + kWaitSlice;
     if (!options.expected_diff_id.empty() || !options.expected_blob_digest.empty())
@@ -285,6 +285,18 @@ jlong JNICALL OpenApply(JNIEnv* env, jclass, jlong driver, jstring id, jstring p
     if (!apply && apply.error().code == Errc::kCancelled) return jlong{0};
     if (!apply) return std::move(apply).error();
     return ToHandle(*std::move(apply));
+  });
+}
+
+jlong JNICALL OpenRepair(JNIEnv* env, jclass, jlong driver, jstring id, jstring diff_id,
+                         jstring blob_digest) {
+  return Boundary<jlong>(env, [&]() -> Expected<jlong> {
+    WCLAYER_ASSIGN(const std::string text, TextOf(env, id));
+    ApplyOptions options;
+    WCLAYER_ASSIGN(options.expected_diff_id, TextOf(env, diff_id));
+    WCLAYER_ASSIGN(options.expected_blob_digest, TextOf(env, blob_digest));
+    WCLAYER_ASSIGN(auto apply, Of<Driver>(driver).Repair(text, options));
+    return ToHandle(std::move(apply));
   });
 }
 
@@ -374,6 +386,10 @@ jlong JNICALL LiveHandles(JNIEnv*, jclass) {
   return live_handles.load(std::memory_order_relaxed);
 }
 
+jlong JNICALL Calls(JNIEnv*, jclass) {
+  return boundary_calls.load(std::memory_order_relaxed);
+}
+
 jlongArray JNICALL Memory(JNIEnv* env, jclass) {
   jlongArray numbers = env->NewLongArray(2);
   if (numbers == nullptr) return nullptr;  // OutOfMemoryError is pending
@@ -417,7 +433,8 @@ const JNINativeMethod kMethods[] = {
     Method("sourceProgress", "(J[J)V", SourceProgress),
     Method("cancelSource", "(J)V", CancelSource),
     Method("freeSource", "(J)V", Free<ByteSource>),
-    Method("openApply", "(J" STRING STRING STRING STRING ")J", OpenApply),
+    Method("openApply", "(J" STRING STRING STRING STRING STRING ")J", OpenApply),
+    Method("openRepair", "(J" STRING STRING STRING ")J", OpenRepair),
     Method("applyAlreadyThere", "(J)Z", ApplyAlreadyThere),
     Method("writeApply", "(J" BUFFER "II)V", WriteApply),
     Method("pumpApply", "(JJJ)J", PumpApply),
@@ -429,6 +446,7 @@ const JNINativeMethod kMethods[] = {
     Method("createOutput", "(" STRING ")J", CreateOutput),
     Method("freeFile", "(J)V", Free<File>),
     Method("liveHandles", "()J", LiveHandles),
+    Method("calls", "()J", Calls),
     Method("memory", "()[J", Memory),
 };
 #undef STRING
@@ -457,6 +475,8 @@ constexpr const char* kExceptions[Classes::kErrors] = {
     "BackendUnavailableException",
     "MountMismatchException",
     nullptr,  // kInternal: java.lang.InternalError
+    "CallTimeoutException",
+    "OsVersionMismatchException",
 };
 
 jclass GlobalClass(JNIEnv* env, const char* name) {

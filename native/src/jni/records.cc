@@ -129,6 +129,10 @@ void WriteProblem(RecordWriter& record, const Problem& problem) {
   record.Text(problem.id).Text(problem.path).Text(problem.problem);
 }
 
+void WriteGarbage(RecordWriter& record, const Garbage& garbage) {
+  record.Text(garbage.id).Text(garbage.reason);
+}
+
 void WriteImage(RecordWriter& record, const CustomImage& image) {
   record.Text(image.id)
       .Text(image.name)
@@ -185,7 +189,8 @@ Expected<std::unique_ptr<RecordCursor>> Ask(Driver& driver, int kind, const std:
       return OfList(std::move(one), WriteDetails);
     }
     case Query::kVerify: {
-      WCLAYER_ASSIGN(auto problems, driver.Verify(Lines(a)));
+      const auto depth = b == "quick" ? VerifyDepth::kQuick : VerifyDepth::kFull;
+      WCLAYER_ASSIGN(auto problems, driver.Verify(Lines(a), depth));
       return OfList(std::move(problems), WriteProblem);
     }
     case Query::kLint: {
@@ -199,6 +204,10 @@ Expected<std::unique_ptr<RecordCursor>> Ask(Driver& driver, int kind, const std:
     case Query::kCleanup: {
       WCLAYER_ASSIGN(auto lines, driver.Cleanup());
       return OfList(std::move(lines), WriteText);
+    }
+    case Query::kGc: {
+      WCLAYER_ASSIGN(auto garbage, driver.Gc({.roots = Lines(a), .dry_run = b == "dry-run"}));
+      return OfList(std::move(garbage), WriteGarbage);
     }
   }
   return Error(Errc::kInvalidArgument, "unknown query " + std::to_string(kind));

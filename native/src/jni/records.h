@@ -54,6 +54,7 @@ enum class Query : int {
   kLint = 8,
   kImages = 9,
   kCleanup = 10,
+  kGc = 11,
 };
 
 Expected<std::unique_ptr<RecordCursor>> Ask(Driver& driver, int kind, const std::string& a,

@@ -51,6 +51,10 @@ struct FolderTar::State {
   }
 
   Status Step() {
+    if (!read.empty()) {
+      file.reset();
+      WCLAYER_TRY(root.Remove(std::exchange(read, {})));
+    }
     if (levels.empty()) {
       zeros = tar::kTrailerBytes;
       ended = true;
@@ -88,6 +92,7 @@ struct FolderTar::State {
     file_at = 0;
     padding = tar::Padding(info.size);
     name = header.name;
+    if (reading == Reading::kRemove) read = header.name;
     return tar::AppendHeader(pending, header);
   }
 
@@ -129,6 +134,8 @@ struct FolderTar::State {
   std::vector<Level> levels;
   Buffer pending;
   std::size_t pending_at = 0;
+  Reading reading = Reading::kKeep;
+  std::string read;  // goes when the next entry comes
   fs::UniqueFd file;
   std::string name;
   std::uint64_t file_left = 0;
@@ -142,8 +149,9 @@ struct FolderTar::State {
 FolderTar::FolderTar() : state_(std::make_unique<State>()) {}
 FolderTar::~FolderTar() = default;
 
-Expected<std::unique_ptr<FolderTar>> FolderTar::Open(const std::string& folder) {
+Expected<std::unique_ptr<FolderTar>> FolderTar::Open(const std::string& folder, Reading reading) {
   std::unique_ptr<FolderTar> tar(new FolderTar);
+  tar->state_->reading = reading;
   WCLAYER_ASSIGN(tar->state_->root, fs::Dir::OpenAbsolute(folder));
   WCLAYER_ASSIGN(fs::Dir top, tar->state_->root.Clone());
   WCLAYER_TRY(tar->state_->Push(std::move(top), ""));

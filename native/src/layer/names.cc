@@ -62,12 +62,10 @@ Status CheckComponent(std::string_view component) {
   if (component.size() > kMaxNameUnits && UnitsOf(component) > kMaxNameUnits) {
     return TooLong("kMaxNameUnits", kMaxNameUnits, UnitsOf(component));
   }
-  constexpr std::string_view kForbidden = "\\:<>\"|?*";
-  for (const char c : component) {
-    if (static_cast<unsigned char>(c) < 0x20) return Unsafe("a control character in a name");
-    if (kForbidden.find(c) != std::string_view::npos) {
-      return Unsafe(std::string("the character ") + c + ", which no Windows name can hold");
-    }
+  const auto bad = std::find_if(component.begin(), component.end(), IsForbiddenInName);
+  if (bad != component.end()) {
+    if (static_cast<unsigned char>(*bad) < 0x20) return Unsafe("a control character in a name");
+    return Unsafe(std::string("the character ") + *bad + ", which no Windows name can hold");
   }
   if (component.back() == '.' || component.back() == ' ') {
     return Unsafe("a name that ends in a dot or a blank");

@@ -20,8 +20,12 @@ namespace wclayer::layer {
 
 class SkeletonWriter {
  public:
+  // What a store that is not ours keeps for a replay: files. Alternate streams and the ranges of
+  // sparse files are then kept here too, in "extra".
+  enum class Kept { kStreams, kFilesOnly };
   // `folder`: the private folder of the layer being built, absolute.
-  static Expected<std::unique_ptr<SkeletonWriter>> Create(const std::string& folder);
+  static Expected<std::unique_ptr<SkeletonWriter>> Create(const std::string& folder,
+                                                          Kept kept = Kept::kStreams);
   ~SkeletonWriter();
 
   Status Raw(Bytes bytes);

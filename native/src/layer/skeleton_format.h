@@ -35,7 +35,7 @@ inline constexpr std::size_t kMaxMovedPayloads = 1u << 18;
 inline constexpr const char* kFile = "skeleton";
 inline constexpr const char* kExtraFile = "extra";
 inline constexpr int kWindowLog = 20;
-inline constexpr int kLevel = 4;
+inline constexpr int kLevel = 1;
 
 enum Op : std::uint8_t { kRaw = 1, kStored = 2, kExtra = 3, kEntry = 4, kEnd = 5 };
 

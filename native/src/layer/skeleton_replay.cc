@@ -1,4 +1,5 @@
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -58,6 +59,7 @@ class Blocks {
     while (in.pos < in.size) {
       const std::size_t before = in.pos + out.pos;
       const std::size_t code = ZSTD_decompressStream(zstd_, &out, &in);
+      if (ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation) throw std::bad_alloc();
       if (ZSTD_isError(code) != 0) {
         return Damaged(std::string("is not readable: ") + ZSTD_getErrorName(code));
       }

@@ -1,8 +1,10 @@
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <new>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/limits.h"
 #include "fs/dir.h"
@@ -16,6 +18,7 @@ namespace {
 constexpr std::size_t kExtraBuffer = 64u << 10;
 constexpr std::size_t kRawHeadBytes = 5;    // RAW, u32 size
 constexpr std::size_t kMaxSmallOp = 64;     // every other operation is shorter
+constexpr std::size_t kFrameBytes = 64;     // beyond the bound: of a frame's beginning and a flush
 constexpr std::size_t kLeastRawPiece = 64;  // no smaller piece at a block's end
 
 }  // namespace
@@ -25,6 +28,7 @@ struct SkeletonWriter::State {
 
   Status Open(const std::string& path);
   Status FlushBlock();
+  Status PackBlock(Bytes plain);
   Status MakeRoom(std::size_t bytes);
   Status WriteFile(Bytes bytes);
   Status WriteExtra(Bytes bytes);
@@ -48,6 +52,8 @@ struct SkeletonWriter::State {
   std::uint64_t entries = 0;
   std::uint64_t payloads = 0;
   bool in_extra = false;
+  bool files_only = false;
+  std::unordered_set<std::uint64_t> sparse_in_extra;  // ordinals whose main data is not stored
   std::uint64_t ordinal = 0;
   std::uint32_t stream = 0;
   std::uint64_t size = 0;
@@ -70,8 +76,6 @@ Status SkeletonWriter::State::Open(const std::string& path) {
   if (zstd == nullptr) throw std::bad_alloc();
   ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, skeleton::kLevel);
   ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, skeleton::kWindowLog);
-  packed.resize(skeleton::kBlockHeaderBytes + skeleton::kMaxPackedBytes);
-  block.reserve(skeleton::kMaxBlockBytes);
   written = skeleton::kHeaderBytes;
   return {};
 }
@@ -85,17 +89,27 @@ Status SkeletonWriter::State::WriteFile(Bytes bytes) {
 Status SkeletonWriter::State::FlushBlock() {
   raw_at = 0;
   if (block.empty()) return {};
-  ZSTD_inBuffer in{block.data(), block.size(), 0};
+  WCLAYER_TRY(PackBlock(block));
+  block.clear();
+  return {};
+}
+
+Status SkeletonWriter::State::PackBlock(Bytes plain) {
+  // As much room as this block may need: most layers are small, and touching fresh memory is most
+  // of what a small one costs.
+  packed.resize(std::max(
+      packed.size(), skeleton::kBlockHeaderBytes + kFrameBytes + ZSTD_compressBound(plain.size())));
+  ZSTD_inBuffer in{plain.data(), plain.size(), 0};
   ZSTD_outBuffer out{packed.data(), packed.size(), skeleton::kBlockHeaderBytes};
   const std::size_t left = ZSTD_compressStream2(zstd, &out, &in, ZSTD_e_flush);
+  if (ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation) throw std::bad_alloc();
   if (ZSTD_isError(left) != 0 || left != 0 || in.pos != in.size) {
     return Error(Errc::kInternal, "the skeleton's block does not fit its buffer");
   }
-  StoreLe(packed.data(), static_cast<std::uint32_t>(block.size()));
+  StoreLe(packed.data(), static_cast<std::uint32_t>(plain.size()));
   StoreLe(packed.data() + 4, static_cast<std::uint32_t>(out.pos - skeleton::kBlockHeaderBytes));
   StoreLe(packed.data() + 8,
           io::Checksum(Bytes(packed).first(out.pos).subspan(skeleton::kBlockHeaderBytes)));
-  block.clear();
   return WriteFile(Bytes(packed).first(out.pos));
 }
 
@@ -172,8 +186,10 @@ Status SkeletonWriter::State::MoveStream(std::uint32_t number, ItemSink& read) {
 SkeletonWriter::SkeletonWriter() : state_(std::make_unique<State>()) {}
 SkeletonWriter::~SkeletonWriter() = default;
 
-Expected<std::unique_ptr<SkeletonWriter>> SkeletonWriter::Create(const std::string& folder) {
+Expected<std::unique_ptr<SkeletonWriter>> SkeletonWriter::Create(const std::string& folder,
+                                                                 Kept kept) {
   std::unique_ptr<SkeletonWriter> writer(new SkeletonWriter);
+  writer->state_->files_only = kept == Kept::kFilesOnly;
   WCLAYER_TRY(writer->state_->Open(folder));
   return writer;
 }
@@ -210,6 +226,10 @@ Status SkeletonWriter::CountEntry() {
 Status SkeletonWriter::BeginStored(std::uint64_t ordinal, std::uint32_t stream,
                                    std::span<const tar::SparseRange> ranges) {
   State& state = *state_;
+  if (state.files_only && (stream != 0 || !ranges.empty())) {
+    if (stream == 0) state.sparse_in_extra.insert(ordinal);
+    return BeginExtra();
+  }
   state.in_extra = false;
   state.ordinal = ordinal;
   state.stream = stream;
@@ -258,6 +278,7 @@ Status SkeletonWriter::EndPayload() {
 
 Status SkeletonWriter::MoveToExtra(std::uint64_t ordinal, ItemSink& read) {
   State& state = *state_;
+  if (state.sparse_in_extra.erase(ordinal) != 0) return {};
   state.moving = ordinal;
   std::uint32_t last = 0;
   if (const auto found = state.alternates.find(ordinal); found != state.alternates.end()) {

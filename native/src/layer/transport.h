@@ -13,7 +13,9 @@ namespace wclayer::layer {
 // depth first.
 class FolderTar {
  public:
-  static Expected<std::unique_ptr<FolderTar>> Open(const std::string& folder);
+  enum class Reading { kKeep, kRemove };  // kRemove: files go as soon as they have been read
+  static Expected<std::unique_ptr<FolderTar>> Open(const std::string& folder,
+                                                   Reading reading = Reading::kKeep);
   ~FolderTar();
   Expected<std::size_t> Fill(MutableBytes buffer);  // 0: the end
   std::uint64_t entries() const;

@@ -41,8 +41,7 @@ Expected<std::string_view> ReadGnuTimes(Bytes block, Entry& entry) {
   entry.atime.reset();
   entry.ctime.reset();
   const std::string_view prefix = UpToNul(Slice(block, kPrefix));
-  const bool ascii = std::all_of(prefix.begin(), prefix.end(), [](char c) { return c > 0; });
-  return ascii ? prefix : std::string_view();
+  return IsAscii(prefix) ? prefix : std::string_view();
 }
 
 Expected<std::string_view> ReadDialectFields(Bytes block, Dialect dialect, Entry& entry) {

@@ -2,6 +2,7 @@
 // is.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
@@ -53,6 +54,13 @@ inline std::string_view Slice(Bytes block, Field field) {
 }
 inline std::string_view UpToNul(std::string_view text) {
   return text.substr(0, text.find('\0'));
+}
+// ASCII as Go's tar has it: NUL is not. Compared without a sign: plain char has none on ARM.
+inline bool IsAsciiCharacter(char c) {
+  return c != '\0' && static_cast<unsigned char>(c) < 0x80;
+}
+inline bool IsAscii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), IsAsciiCharacter);
 }
 
 bool IsZeroBlock(Bytes block);

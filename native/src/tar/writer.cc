@@ -14,13 +14,9 @@ namespace {
 
 constexpr std::int32_t kHalfSecond = 500'000'000;
 
-bool IsAscii(std::string_view text) {  // NUL is not, as in Go
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0; });
-}
-
 std::string OnlyAscii(std::string_view text) {
   std::string kept;
-  std::copy_if(text.begin(), text.end(), std::back_inserter(kept), [](char c) { return c > 0; });
+  std::copy_if(text.begin(), text.end(), std::back_inserter(kept), IsAsciiCharacter);
   return kept;
 }
 

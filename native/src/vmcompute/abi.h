@@ -160,9 +160,20 @@ struct Extensions {
                                             std::uint32_t stream, std::uint64_t offset,
                                             std::uint8_t* buffer, std::uint32_t length,
                                             std::uint32_t* read) = nullptr;
+  // Lets the making of files be done by another thread. After Defer main data given to
+  // ImportLayerWrite is not copied: it must live until an ImportLayerRunSealed that follows the
+  // next ImportLayerSeal has come back. RunSealed may be called from a thread of its own while the
+  // import goes on; ImportLayerEnd does what is left.
+  Hresult(WCLAYER_ABI* ImportLayerDefer)(void* context) = nullptr;
+  Hresult(WCLAYER_ABI* ImportLayerSeal)(void* context) = nullptr;
+  Hresult(WCLAYER_ABI* ImportLayerRunSealed)(void* context) = nullptr;
   // The private folder (".wclayer") of the layer being built, an absolute path that lives as long
   // as the context. What the caller writes there becomes visible with the layer, or goes with it.
   Hresult(WCLAYER_ABI* ImportLayerFolder)(void* context, Utf16* folder) = nullptr;
+  // As ImportLayerBegin, for a layer that is there and not writable: ImportLayerEnd puts the new
+  // content in place of what the layer holds, by one rename.
+  Hresult(WCLAYER_ABI* ImportLayerReplace)(const DriverInfo*, Utf16 id, const LayerDescriptor*,
+                                           std::uint32_t, void** context) = nullptr;
   // Undoes the import and frees the context, instead of ImportLayerEnd.
   void(WCLAYER_ABI* ImportLayerAbort)(void* context) = nullptr;
 
@@ -186,9 +197,10 @@ struct Extensions {
   // Whether the layer holds content (committed), is writable, is mounted now: bits 1, 2, 4; 8:
   // damaged.
   Hresult(WCLAYER_ABI* LayerState)(const DriverInfo*, Utf16 id, std::uint32_t* state) = nullptr;
-  // Checks payload checksums, metadata and stored names of a committed layer; calls `report` for
-  // each problem (path inside the layer, what is wrong; UTF-8), from the calling thread.
-  Hresult(WCLAYER_ABI* VerifyLayer)(const DriverInfo*, Utf16 id, void* user,
+  // Checks metadata, stored names and sizes of a committed layer, and the checksums of its payloads
+  // if `payloads` is not 0; calls `report` for each problem (path inside the layer, what is wrong;
+  // UTF-8), from the calling thread.
+  Hresult(WCLAYER_ABI* VerifyLayer)(const DriverInfo*, Utf16 id, std::uint32_t payloads, void* user,
                                     void (*report)(void* user, const char* path,
                                                    const char* problem)) = nullptr;
   // Registers a folder as a base image (GetBaseImages lists it; its folder name is an id of this

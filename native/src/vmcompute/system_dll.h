@@ -18,4 +18,7 @@ struct SystemDll {
 // needed; the error says where it was looked for.
 Expected<SystemDll> LoadSystemDll(const std::string& name = "vmcompute.dll");
 
+// The same with computestorage.dll in front of it (computestorage.h).
+Expected<SystemDll> LoadComputeStorage(const std::string& name = "computestorage.dll");
+
 }  // namespace wclayer::vmcompute

@@ -34,6 +34,29 @@ TEST(Utf16Test, KnownForms) {
   }
 }
 
+TEST(Utf16Test, AsciiIsFoundWhereverAByteIsNot) {
+  for (std::size_t length = 0; length < 40; ++length) {
+    std::string text(length, 'a');
+    EXPECT_TRUE(IsAscii(text)) << length;
+    for (std::size_t at = 0; at < length; ++at) {
+      text[at] = '\x80';
+      EXPECT_FALSE(IsAscii(text)) << at << " of " << length;
+      text[at] = 'a';
+    }
+  }
+}
+
+TEST(Utf16Test, NamesOnNtfs) {
+  std::string forbidden;
+  for (int c = 0; c < 256; ++c) {
+    if (IsForbiddenInName(static_cast<char>(c)) && c >= 0x20) forbidden += static_cast<char>(c);
+    if (c < 0x20) {
+      EXPECT_TRUE(IsForbiddenInName(static_cast<char>(c))) << c;
+    }
+  }
+  EXPECT_EQ(forbidden, "\"*/:<>?\\|");
+}
+
 TEST(Utf16Test, RefusesWhatIsNoWtf8) {
   const std::string cases[] = {
       "\x80",              // a continuation alone

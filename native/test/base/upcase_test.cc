@@ -65,6 +65,21 @@ TEST(UpcaseTest, Compares) {
   EXPECT_FALSE(EqualNoCase(u"stra\u00dfe", u"strasse"));
 }
 
+// Every ASCII byte at every place of a name of any length: the same as the table says.
+TEST(UpcaseTest, AsciiNamesOfAnyLength) {
+  for (std::size_t length = 1; length < 20; ++length) {
+    for (int c = 0; c < 0x80; ++c) {
+      for (std::size_t at = 0; at < length; ++at) {
+        std::string name(length, 'q');
+        name[at] = static_cast<char>(c);
+        std::string expected(length, 'Q');
+        expected[at] = static_cast<char>(Upcase(static_cast<char16_t>(c)));
+        ASSERT_EQ(UpcaseUtf8(name), expected) << "byte " << c << " at " << at << " of " << length;
+      }
+    }
+  }
+}
+
 TEST(UpcaseTest, Utf8) {
   EXPECT_EQ(UpcaseUtf8(""), "");
   EXPECT_EQ(UpcaseUtf8("Files/az{`.Txt"), "FILES/AZ{`.TXT");

@@ -67,7 +67,9 @@ class DriverTest : public testing::Test {
  protected:
   void SetUp() override {
     const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    home_ = MakeTemporaryFolder(info->name());
+    std::string name = info->name();
+    std::replace(name.begin(), name.end(), '/', '-');  // of a parameter
+    home_ = MakeTemporaryFolder(name);
     std::filesystem::remove(home_);  // the driver makes it
   }
   void TearDown() override {

@@ -25,6 +25,18 @@ class LockTest : public test::FolderTest {
   }
 };
 
+TEST_F(LockTest, FreeLockFilesOfAKindAreRemoved) {
+  Write("tmp+left", "");
+  Write("tmp-not", "");
+  Write("other+left", "");
+  const FileLock held = *FileLock::Acquire(folder_, "tmp+held", LockMode::kExclusive, kAtOnce);
+  ASSERT_OK(RemoveFreeLocks(folder_, "tmp+"));
+  std::string names;
+  const auto left = folder_.List();
+  for (const Listed& file : *left) names += file.name + ";";
+  EXPECT_EQ(names, "other+left;tmp+held;tmp-not;");
+}
+
 TEST_F(LockTest, ExclusiveExcludesAllAndSaysWhoHoldsIt) {
   FileLock lock = *Exclusive();
   EXPECT_TRUE(static_cast<bool>(lock));

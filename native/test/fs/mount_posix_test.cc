@@ -212,7 +212,7 @@ TEST_F(MountTest, WithoutTheNewCallsTheOldOneMounts) {
   for (const auto& [call, number] : refusals) {
     SCOPED_TRACE(std::to_string(call) + " gives " + std::to_string(number));
     EXPECT_EQ(test::RunInChild([&] {
-                if (!test::RefuseCall(call, number)) return 99;
+                if (!wclayer::test::RefuseCall(call, number)) return 99;
                 if (MountOverlay(no_folder)) return 1;
                 return MountOverlay(request) ? 0 : 2;
               }),
@@ -221,7 +221,8 @@ TEST_F(MountTest, WithoutTheNewCallsTheOldOneMounts) {
     ASSERT_OK(Unmount(request.target, false));
   }
   EXPECT_EQ(test::RunInChild([&] {
-              if (!test::RefuseCall(SYS_fsopen, ENODEV) || !test::RefuseCall(SYS_mount, ENODEV))
+              if (!wclayer::test::RefuseCall(SYS_fsopen, ENODEV) ||
+                  !wclayer::test::RefuseCall(SYS_mount, ENODEV))
                 return 99;
               auto mounted = MountOverlay(request);
               if (mounted) return 1;

@@ -4,13 +4,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -20,12 +17,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "fs/dir.h"
+#include "support/refuse_call.h"
 
 namespace wclayer::fs::test {
 
@@ -53,7 +50,7 @@ inline void ExpectOk(Status status) {
 inline bool EnterPrivateMounts() {
   static const bool entered =
       ::unshare(CLONE_NEWNS) == 0 &&
-      (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 || errno == EINVAL);
+      (::mount("none", "/", "none", MS_REC | MS_PRIVATE, nullptr) == 0 || errno == EINVAL);
   return entered;
 }
 
@@ -114,19 +111,6 @@ inline int RunInChild(const std::function<int()>& code) {
   int status = 0;
   if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return 255;
   return WEXITSTATUS(status);
-}
-
-// From here on this process gets `number` for system call `call`, as on a kernel without it or
-// below a container's filter. For children only: it cannot be undone.
-inline bool RefuseCall(long call, int number) {
-  sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(number)),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-  const sock_fprog program{static_cast<unsigned short>(std::size(code)), code};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 struct Trace {

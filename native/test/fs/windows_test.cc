@@ -229,6 +229,16 @@ TEST_F(WindowsDirTest, RenamesInAllModes) {
   EXPECT_EQ(to.OpenDir("sub")->List()->size(), 1u) << "no name is left over";
 }
 
+TEST_F(WindowsDirTest, MakesSmallFilesOnce) {
+  ASSERT_OK(folder_.MakeDir("sub"));
+  ASSERT_OK(folder_.MakeSmall("sub/file", "text"));
+  EXPECT_EQ(*folder_.ReadSmall("sub/file", 4), "text");
+  const Error again = ErrorOf(folder_.MakeSmall("sub/file", "other"));
+  EXPECT_EQ(again.sys_errno, EEXIST);
+  EXPECT_EQ(again.path, "sub/file");
+  EXPECT_EQ(*folder_.ReadSmall("sub/file", 4), "text");
+}
+
 TEST_F(WindowsDirTest, ReplacesSmallFilesWhole) {
   ASSERT_OK(folder_.MakeDir("sub"));
   const std::string longest(255, 'n');

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "io/put_off.h"
 #include "io/streams.h"
 
 namespace wclayer::io {
@@ -259,6 +260,63 @@ TEST(StageTest, MayStopAnywhere) {
         ASSERT_EQ(collector.data.size(), size) << "round " << round;
       }
     }
+  }
+}
+
+// Keeps the very bytes it was given until they are run.
+class LendingSink final : public DeferringSink {
+ public:
+  explicit LendingSink(std::size_t fails_at = SIZE_MAX) : fails_at_(fails_at) {}
+  Status Write(Bytes bytes) override {
+    work_.current().push_back(bytes);
+    return deferred_ ? Status() : work_.Drain();
+  }
+  Status Finish() override { return {}; }
+  Status Defer() override {
+    deferred_ = true;
+    return {};
+  }
+  Status Seal() override {
+    work_.Seal();
+    return {};
+  }
+  Status RunSealed() override { return work_.RunSealed(); }
+  std::string data;
+
+ private:
+  bool deferred_ = false;
+  std::size_t fails_at_;
+  PutOff<std::vector<Bytes>> work_{[this](std::vector<Bytes>& batch) -> Status {
+    for (const Bytes bytes : batch) data += AsText(bytes);
+    if (data.size() > fails_at_) return Error(Errc::kIo, "full");
+    return {};
+  }};
+};
+
+TEST(StageTest, WhatIsPutOffSeesTheBytesAsTheyWere) {
+  const std::string data = RandomBytes(300'000, 87);
+  for (const std::size_t slabs : {1u, 2u, 5u}) {
+    LendingSink lending;
+    std::atomic<std::size_t> watched{0};
+    ThreadedSink stage(
+        lending, {.slab_bytes = 777, .slabs = slabs}, [&](Bytes bytes) { watched += bytes.size(); },
+        &lending);
+    ASSERT_TRUE(WriteInPieces(stage, data, 5'000).has_value());
+    ASSERT_TRUE(stage.Finish().has_value());
+    EXPECT_EQ(watched, data.size());
+    EXPECT_TRUE(lending.data == data) << slabs << " slabs";
+  }
+}
+
+TEST(StageTest, AFailureOfWhatWasPutOffReachesTheWriter) {
+  const std::string data = RandomBytes(300'000, 88);
+  for (const std::size_t fails_at : {0u, 100'000u, 299'999u}) {
+    LendingSink lending(fails_at);
+    ThreadedSink stage(lending, {.slab_bytes = 1'000, .slabs = 3}, {}, &lending);
+    Status status = WriteInPieces(stage, data, 5'000);
+    if (status) status = stage.Finish();
+    ASSERT_FALSE(status.has_value()) << "fails at " << fails_at;
+    EXPECT_EQ(status.error().message, "full");
   }
 }
 

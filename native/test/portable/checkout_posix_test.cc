@@ -100,6 +100,7 @@ TEST_F(CheckoutTest, RowsComeBackByHandleOrByInode) {
   row.origin = {1, 2};
   ASSERT_TRUE(writer->Add(row).has_value());
   row.handle = "handle";
+  row.info.inode = 9;
   row.path = "b";
   row.origin = {3, 4};
   ASSERT_TRUE(writer->Add(row).has_value());
@@ -118,20 +119,33 @@ TEST_F(CheckoutTest, RowsComeBackByHandleOrByInode) {
   info.type = fs::Type::kFile;
   info.inode = 7;
   info.btime_seconds = 100;
-  const auto by_inode = table->Find(info, "", unmarked);
-  ASSERT_TRUE(by_inode.has_value());
-  EXPECT_EQ(by_inode->path, "a");
-  EXPECT_EQ(by_inode->origin.ordinal, 2u);
-  const auto by_handle = table->Find(info, "handle", unmarked);
-  ASSERT_TRUE(by_handle.has_value());
-  EXPECT_EQ(by_handle->path, "b");
-  EXPECT_FALSE(table->Find(info, "another", unmarked).has_value());
+  const auto never = []() -> Expected<std::string> {
+    ADD_FAILURE() << "nobody needs a handle";
+    return std::string();
+  };
+  const auto by_inode = table->Find(info, never, unmarked);
+  ASSERT_TRUE(by_inode.has_value() && *by_inode);
+  EXPECT_EQ((*by_inode)->path, "a");
+  EXPECT_EQ((*by_inode)->origin.ordinal, 2u);
   info.btime_nanos = 1;  // a freed number, given to a new file
-  EXPECT_FALSE(table->Find(info, "", unmarked).has_value());
+  EXPECT_FALSE(*table->Find(info, never, unmarked));
   info.btime_nanos = 0;
   info.inode = 8;
-  EXPECT_FALSE(table->Find(info, "", unmarked).has_value());
-  EXPECT_TRUE(table->Find(info, "", marked).has_value());
+  EXPECT_FALSE(*table->Find(info, never, unmarked));
+  EXPECT_TRUE(*table->Find(info, never, marked));
+
+  info.inode = 9;
+  const auto as_made = table->Find(info, never, unmarked);
+  ASSERT_TRUE(as_made.has_value() && *as_made);
+  EXPECT_EQ((*as_made)->path, "b");
+  const auto with = [](const char* handle) {
+    return [handle]() -> Expected<std::string> { return std::string(handle); };
+  };
+  info.ctime_nanos = 1;  // touched: is it the same file?
+  EXPECT_TRUE(*table->Find(info, with("handle"), unmarked));
+  EXPECT_FALSE(*table->Find(info, with("another"), unmarked));
+  const auto fails = []() -> Expected<std::string> { return Error(Errc::kIo, "no handle"); };
+  EXPECT_FALSE(table->Find(info, fails, unmarked).has_value());
 }
 
 // Inside most containers the home lies on overlayfs, which takes no upper folder and gives no

@@ -208,7 +208,7 @@ TEST_F(ImportTest, RefusesNamesThatLeaveTheLayerOrThatWindowsCannotHold) {
                                            u"\\layerchain.json",
                                            u"\\..\\x",
                                            u"\\Files\\a\x01",
-                                           u"\\Files\\x\\",
+                                           u"\\Files\\x\\\\",
                                            u"\\Files\\" + std::u16string(256, u'n')};
   for (const auto& name : bad) {
     void* context = nullptr;
@@ -300,6 +300,99 @@ TEST_F(ImportTest, AbortLeavesTheStubAsItWas) {
   table_.extensions->ImportLayerAbort(context);
   EXPECT_EQ(Listing(), before);
   EXPECT_EQ(StateOf("l"), 0u);
+}
+
+// Files may be made by another thread; what the import itself needs of them is made at once.
+TEST_F(ImportTest, FilesThatArePutOffAreMadeByWhoRunsThem) {
+  const auto& ours = *table_.extensions;
+  void* context = nullptr;
+  ASSERT_EQ(table_.ImportLayerBegin(&info_, u"l", nullptr, 0, &context), kOk);
+  vmcompute::Utf16 folder = nullptr;
+  ASSERT_EQ(ours.ImportLayerFolder(context, &folder), kOk);
+  const std::string files = files::path(ToUtf8(folder)).parent_path().string() + "/Files/";
+  std::uint64_t ordinal = 0;
+  ASSERT_EQ(Put(context, Folder("Files"), ordinal), kOk);
+  ASSERT_EQ(ours.ImportLayerDefer(context), kOk);
+  const Item first = File("Files/first", std::string(10'000, '1'));
+  const Item second = File("Files/second", std::string(10'000, '2'));
+  ASSERT_EQ(Put(context, first, ordinal), kOk);
+  ASSERT_EQ(Put(context, second, ordinal), kOk);
+  ASSERT_EQ(ours.ImportLayerRunSealed(context), kOk);  // nothing is sealed
+  EXPECT_FALSE(files::exists(files + "first"));
+  ASSERT_EQ(ours.ImportLayerSeal(context), kOk);
+  std::thread other([&] { EXPECT_EQ(ours.ImportLayerRunSealed(context), kOk); });
+  other.join();
+  EXPECT_EQ(ReadFile(files + "first"), std::string(10'000, '1'));
+
+  // A further name, what is read back, and what comes again need the file itself.
+  const Item third = File("Files/third", std::string(5'000, '3'));
+  ASSERT_EQ(Put(context, third, ordinal), kOk);
+  Item link = File("Files/link", "");
+  link.stream.clear();
+  link.link = "Files/third";
+  ASSERT_EQ(Put(context, link, ordinal), kOk);
+  EXPECT_EQ(ReadFile(files + "link"), std::string(5'000, '3'));
+  const Item fourth = File("Files/fourth", std::string(5'000, '4'));
+  ASSERT_EQ(Put(context, fourth, ordinal), kOk);
+  std::uint8_t byte = 0;
+  std::uint32_t read = 0;
+  ASSERT_EQ(ours.ImportLayerReadBack(context, ordinal, 0, 4'999, &byte, 1, &read), kOk);
+  EXPECT_EQ(read, 1u);
+  EXPECT_EQ(byte, '4');
+  const Item again = File("Files/FOURTH", std::string(7, '5'));
+  ASSERT_EQ(Put(context, again, ordinal), kOk);
+  ASSERT_EQ(Put(context, File("Files/empty", ""), ordinal), kOk);
+  ASSERT_EQ(table_.ImportLayerEnd(context), kOk) << LastError().message;
+  const std::string layer = home_path_ + "/l/Files/";
+  EXPECT_EQ(ReadFile(layer + "second"), std::string(10'000, '2'));
+  EXPECT_EQ(ReadFile(layer + "FOURTH"), std::string(7, '5'));
+  EXPECT_FALSE(files::exists(layer + "fourth"));
+  EXPECT_EQ(ReadFile(layer + "empty"), "");
+}
+
+TEST_F(ImportTest, AFailureOfWhatWasPutOffNamesTheFileAndEndsTheImport) {
+  const auto& ours = *table_.extensions;
+  void* context = nullptr;
+  ASSERT_EQ(table_.ImportLayerBegin(&info_, u"l", nullptr, 0, &context), kOk);
+  vmcompute::Utf16 folder = nullptr;
+  ASSERT_EQ(ours.ImportLayerFolder(context, &folder), kOk);
+  const std::string files = files::path(ToUtf8(folder)).parent_path().string() + "/Files/";
+  std::uint64_t ordinal = 0;
+  ASSERT_EQ(Put(context, Folder("Files"), ordinal), kOk);
+  ASSERT_EQ(ours.ImportLayerDefer(context), kOk);
+  const Item item = File("Files/taken", "data");
+  ASSERT_EQ(Put(context, item, ordinal), kOk);
+  WriteFile(files + "taken", "by somebody else");
+  ASSERT_EQ(ours.ImportLayerSeal(context), kOk);
+  EXPECT_EQ(ours.ImportLayerRunSealed(context), vmcompute::kAlreadyExists);
+  EXPECT_EQ(std::string(LastError().path), "Files/taken");
+  EXPECT_EQ(table_.ImportLayerEnd(context), vmcompute::kAlreadyExists);
+  EXPECT_FALSE(Exists("l"));
+  EXPECT_TRUE(files::is_empty(home_path_ + "/.wclayer/staging"));
+}
+
+// However many folders files are put off in, few of them are held open.
+TEST_F(ImportTest, FoldersOfFilesPutOffAreNotAllHeldOpen) {
+  const auto& ours = *table_.extensions;
+  const auto open_files = [] {
+    return std::distance(files::directory_iterator("/proc/self/fd"), files::directory_iterator());
+  };
+  void* context = nullptr;
+  ASSERT_EQ(table_.ImportLayerBegin(&info_, u"l", nullptr, 0, &context), kOk);
+  std::uint64_t ordinal = 0;
+  ASSERT_EQ(Put(context, Folder("Files"), ordinal), kOk);
+  ASSERT_EQ(ours.ImportLayerDefer(context), kOk);
+  const auto before = open_files();
+  std::vector<Item> items;
+  for (int number = 0; number < 2'000; ++number) {
+    const std::string path = "Files/d" + std::to_string(number);
+    items.push_back(Folder(path));
+    items.push_back(File(path + "/f", std::to_string(number)));
+  }
+  for (const Item& item : items) ASSERT_EQ(Put(context, item, ordinal), kOk);
+  EXPECT_LT(open_files() - before, 200);
+  ASSERT_EQ(table_.ImportLayerEnd(context), kOk);
+  EXPECT_EQ(ReadFile(home_path_ + "/l/Files/d1999/f"), "1999");
 }
 
 TEST_F(ImportTest, FillsACreatedLayerAndKeepsItsFiles) {

@@ -19,19 +19,11 @@ using vmcompute::kOk;
 class LifeTest : public StoreTest {};
 
 TEST_F(LifeTest, IdsAreCheckedAndComparedWithoutCase) {
-  for (const char* bad : {"", ".", "..", "-x", "_x", "a/b", "a\\b", "x.", "x-removing", "con",
-                          "LPT1", "nul.txt", "a b", "\xC3\xA4"})
-    EXPECT_FALSE(CheckId(bad).has_value()) << bad;
-  EXPECT_FALSE(CheckId(std::string(129, 'a')).has_value());
-  for (const char* good : {"a", "0", "A.b_c-d", "console", "com10"})
-    EXPECT_TRUE(CheckId(good).has_value()) << good;
-  EXPECT_TRUE(CheckId(std::string(128, 'a')).has_value());
-  EXPECT_TRUE(CheckId("x-removing", true).has_value());
-
   ASSERT_EQ(table_.CreateLayer(&info_, u"Layer", u""), kOk);
   EXPECT_TRUE(Exists("LAYER"));
   EXPECT_EQ(table_.CreateLayer(&info_, u"LAYER", u""), kOk);  // repeatable
   EXPECT_EQ(table_.CreateLayer(&info_, u"../out", u""), vmcompute::kInvalidParameter);
+  EXPECT_EQ(table_.CreateLayer(&info_, u"x-removing", u""), vmcompute::kInvalidParameter);
   EXPECT_EQ(table_.CreateLayer(&info_, nullptr, u""), vmcompute::kInvalidParameter);
   EXPECT_FALSE(files::exists(temporary_.path() + "/out"));
 }
@@ -107,6 +99,24 @@ TEST_F(LifeTest, DestroyTakesEverythingAndMissesNothing) {
   files::create_directories(home_path_ + "/hcs123456/Files");  // a caller's temporary folder
   EXPECT_EQ(table_.DestroyLayer(&info_, u"hcs123456"), kOk);
   EXPECT_FALSE(files::exists(home_path_ + "/hcs123456"));
+}
+
+// Nothing fills what was filled, also where no driver asks first.
+TEST_F(LifeTest, ALayerThatLostItsMetadataIsNotFilledAgain) {
+  ASSERT_EQ(Import("l", {}, {Folder("Files"), File("Files/f", "old")}), kOk);
+  files::remove(home_path_ + "/l/.wclayer/metadata");
+  const auto before = Listing();
+  EXPECT_EQ(Import("l", {}, {Folder("Files"), File("Files/f", "new")}), vmcompute::kInvalidData);
+  EXPECT_EQ(LastCode(), Errc::kLayerDamaged);
+  EXPECT_EQ(Listing(), before);
+  EXPECT_EQ(ReadFile(home_path_ + "/l/Files/f"), "old");
+  // A driver's record says the same of a layer whose folders are gone too.
+  files::remove_all(home_path_ + "/l/Files");
+  WriteFile(home_path_ + "/l/.wclayer/record.json", "{}");
+  EXPECT_EQ(Import("l", {}, {Folder("Files")}), vmcompute::kInvalidData);
+  // An empty one is filled as ever.
+  ASSERT_EQ(table_.CreateLayer(&info_, u"stub", u""), kOk);
+  EXPECT_EQ(Import("stub", {}, {Folder("Files")}), kOk) << LastError().message;
 }
 
 TEST_F(LifeTest, RecoverClearsWhatNobodyHolds) {
@@ -282,21 +292,21 @@ TEST_F(LifeTest, NullArgumentsAreErrors) {
 TEST(HiveTest, TheMinimalHiveIsValidAndMinimalAndTheFixtureIsValid) {
   const Buffer hive = MinimalHive();
   EXPECT_EQ(hive.size(), 8192u);
-  EXPECT_TRUE(CheckHive(hive, hive.size()).has_value());
+  EXPECT_TRUE(backup::CheckHive(hive, hive.size()).has_value());
   EXPECT_TRUE(IsMinimalHive(hive));
   EXPECT_EQ(hive, MinimalHive());
   std::ifstream in(std::string(WCLAYER_FIXTURES) + "/bin/bcd-minimal.hive", std::ios::binary);
   std::stringstream text;
   text << in.rdbuf();
   const Buffer fixture = ToBuffer(text.str());
-  EXPECT_TRUE(CheckHive(fixture, fixture.size()).has_value());
+  EXPECT_TRUE(backup::CheckHive(fixture, fixture.size()).has_value());
   for (std::size_t i = 0; i < 512; ++i) {
     Buffer bad = hive;
     bad[i] ^= std::byte{0x10};
     EXPECT_FALSE(IsMinimalHive(bad)) << i;
   }
   for (std::size_t size = 0; size < hive.size(); size += 100)
-    EXPECT_FALSE(CheckHive(Bytes(hive).first(size), size).has_value()) << size;
+    EXPECT_FALSE(backup::CheckHive(Bytes(hive).first(size), size).has_value()) << size;
 }
 
 TEST(NamesTest, ShortenedNamesAreTheSameForEverySpelling) {

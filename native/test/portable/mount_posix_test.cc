@@ -64,6 +64,30 @@ TEST_F(MountTest, AnotherChainIsRefused) {
   EXPECT_EQ(MountPath("rw"), "");
 }
 
+// Files that somebody wrote and never imported: nothing describes them.
+TEST_F(MountTest, AParentThatWasNotImportedIsNamed) {
+  MakeBase();
+  const Chain chain = Parents({"base"});
+  for (const Way way : Ways()) {
+    SCOPED_TRACE(NameOfWay(way));
+    Use(way);
+    const std::string raw = "raw" + std::to_string(static_cast<int>(way));
+    const std::string id = "rw" + std::to_string(static_cast<int>(way));
+    ASSERT_EQ(table_.CreateLayer(&info_, Wide(raw).c_str(), u"base"), kOk) << LastError().message;
+    MakeWritable(id, {raw, "base"});
+    EXPECT_EQ(ReadFile(Mount(id, {raw, "base"}) + "/f"), "base");
+    EXPECT_EQ(Unmount(id), kOk);
+    files::create_directory(home_path_ + "/" + raw + "/Files");
+    WriteFile(home_path_ + "/" + raw + "/Files/lost", "lost");
+    EXPECT_NE(Prepare(id, {raw, "base"}), kOk);
+    EXPECT_EQ(LastCode(), Errc::kLayerDamaged);
+    EXPECT_NE(std::string(LastError().message).find("'" + raw + "' has files that were never"),
+              std::string::npos)
+        << LastError().message;
+    EXPECT_EQ(MountPath(id), "");
+  }
+}
+
 TEST_F(MountTest, TheFirstWayIsKept) {
   MakeBase();
   Use(Way::kCheckout);

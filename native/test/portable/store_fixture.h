@@ -381,13 +381,14 @@ class StoreTest : public testing::Test {
     return nullptr;
   }
 
-  std::vector<std::string> Verify(const std::string& id) {
+  std::vector<std::string> Verify(const std::string& id, bool payloads = true) {
     std::vector<std::string> problems;
-    const Hresult hr = table_.extensions->VerifyLayer(
-        &info_, Wide(id).c_str(), &problems, [](void* user, const char* path, const char* problem) {
-          static_cast<std::vector<std::string>*>(user)->push_back(std::string(path) + ": " +
-                                                                  problem);
-        });
+    const Hresult hr =
+        table_.extensions->VerifyLayer(&info_, Wide(id).c_str(), payloads ? 1 : 0, &problems,
+                                       [](void* user, const char* path, const char* problem) {
+                                         static_cast<std::vector<std::string>*>(user)->push_back(
+                                             std::string(path) + ": " + problem);
+                                       });
     EXPECT_EQ(hr, vmcompute::kOk) << LastError().message;
     return problems;
   }

@@ -3,13 +3,13 @@
 
 namespace wclayer::vmcompute {
 
-Expected<Chosen> Choose(Backend backend) {
+Expected<Chosen> Choose(Backend backend, Api) {
   if (backend == Backend::kSystem) {
     return Error(Errc::kBackendUnavailable,
                  "vmcompute.dll exists on Windows only; backend=portable (or auto) works here")
         .In("Open");
   }
-  return Chosen{&Portable(), "portable"};
+  return Chosen{&Portable(), "portable", ""};
 }
 
 }  // namespace wclayer::vmcompute

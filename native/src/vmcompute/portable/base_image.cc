@@ -6,11 +6,13 @@
 #include <cstdio>
 
 #include "base/json.h"
+#include "base/layer_id.h"
 #include "fs/system.h"
 #include "portable/hive.h"
 #include "portable/metadata.h"
 #include "portable/names.h"
 #include "portable/scan.h"
+#include "portable/settle.h"
 #include "portable/staging.h"
 
 namespace wclayer::portable {
@@ -104,7 +106,7 @@ Status AddBaseImage(const std::shared_ptr<Home>& home, const std::string& folder
     return Error(Errc::kInvalidArgument, "the folder holds no 'Files', so it is no base image")
         .At(image.path);
   WCLAYER_ASSIGN(const auto clash, home->FolderOf(image.name));
-  if (clash && image.path != home->path() + fs::kSeparator + *clash)
+  if (clash && fs::Canonical(image.path) != fs::Canonical(home->PathOf(*clash)))
     return Error(Errc::kLayerExists, "a layer of this id exists").Of(image.name);
 
   WCLAYER_ASSIGN(const auto own, home->Private());
@@ -120,6 +122,7 @@ Status AddBaseImage(const std::shared_ptr<Home>& home, const std::string& folder
   WCLAYER_ASSIGN(const auto info, layer.Stat("Files"));
   image.created_time = Rfc3339(info.mtime_seconds);
 
+  if (clash) WCLAYER_TRY(home->OpenMetadata(image.name));  // settles it
   // Described first, then listed: what is listed is whole.
   WCLAYER_ASSIGN(const bool described, layer.Exists(Join(kPrivate, kMetadataFile)));
   if (described) {
@@ -149,8 +152,8 @@ Status ProcessBaseImage(const std::string& layer_path) {
     if (file) WCLAYER_TRY(CheckHiveFile(file.get(), path, true));
   }
   WCLAYER_ASSIGN(const bool files, layer.Exists("Files"));
-  WCLAYER_ASSIGN(const bool committed, layer.Exists(Join(kPrivate, kMetadataFile)));
-  if (committed || !files) return {};
+  WCLAYER_ASSIGN(const bool described, HoldsContent(layer));
+  if (described || !files) return {};
   WCLAYER_TRY(layer.MakeDirs(kPrivate));
   WCLAYER_ASSIGN(const auto folder, layer.OpenDir(kPrivate));
   auto scanned = ScanTree(layer, folder);

@@ -125,8 +125,7 @@ Status CheckoutTable::Index() {
     const std::size_t variable = std::size_t{LoadLe<std::uint16_t>(row + kHandleLength)} +
                                  LoadLe<std::uint32_t>(row + kPathLength);
     if (body.size() - at - kRowBytes < variable) return Damaged("ends inside a row");
-    const CheckoutRow whole = RowAt(at);
-    rows_.emplace(KeyOf(whole.info, whole.handle), at);
+    rows_.emplace(LoadLe<std::uint64_t>(row + kInode), at);
     at += kRowBytes + variable;
   }
   if (at != body.size()) return Damaged("has bytes behind its rows");
@@ -156,18 +155,15 @@ CheckoutRow CheckoutTable::RowAt(std::size_t offset) const {
   return row;
 }
 
-std::uint64_t CheckoutTable::KeyOf(const fs::Info& info, const std::string& handle) {
-  if (!handle.empty()) return io::Checksum(AsBytes(handle));
-  return info.inode;
+bool CheckoutRow::BornWith(const fs::Info& other) const {
+  return info.inode == other.inode && info.btime_seconds == other.btime_seconds &&
+         info.btime_nanos == other.btime_nanos;
 }
 
-bool CheckoutTable::Matches(const CheckoutRow& row, const fs::Info& info,
-                            const std::string& handle) {
-  if (row.info.type != info.type) return false;
-  if (!row.handle.empty()) return row.handle == handle;
-  // A freed inode number comes back at once; the time of birth tells the two files apart.
-  return row.info.inode == info.inode && row.info.btime_seconds == info.btime_seconds &&
-         row.info.btime_nanos == info.btime_nanos;
+bool CheckoutRow::Untouched(const fs::Info& other) const {
+  return info.size == other.size && info.mode == other.mode &&
+         info.mtime_seconds == other.mtime_seconds && info.mtime_nanos == other.mtime_nanos &&
+         info.ctime_seconds == other.ctime_seconds && info.ctime_nanos == other.ctime_nanos;
 }
 
 }  // namespace wclayer::portable

@@ -30,6 +30,11 @@ struct CheckoutRow {
   bool marked = false;
   std::string handle;  // "": the file system has none
   std::string path;    // below the checkout, on disk
+
+  // A freed inode number comes back at once; the time of birth tells the two files apart.
+  bool BornWith(const fs::Info& other) const;
+  // Change time moves with everything that is done to a file but reading it (spec mounting §6).
+  bool Untouched(const fs::Info& other) const;
 };
 
 class CheckoutTableWriter {
@@ -51,29 +56,35 @@ class CheckoutTable {
  public:
   // kLayerDamaged says what is wrong.
   static Expected<CheckoutTable> Open(const fs::Dir& folder);
-  // The row of the file that `info` and `handle` identify; a row that carries a mark also needs
-  // `mark` (asked for only then).
-  template <class MarkOf>
-  std::optional<CheckoutRow> Find(const fs::Info& info, const std::string& handle,
-                                  MarkOf&& mark) const {
-    const auto [first, last] = rows_.equal_range(KeyOf(info, handle));
+  // The row of the file that `info` identifies, where it is as it was made, or with the handle that
+  // `handle_of` asks for; a row that carries a mark also needs `mark`. Both are asked only then:
+  // most files nobody has touched.
+  template <class HandleOf, class MarkOf>
+  Expected<std::optional<CheckoutRow>> Find(const fs::Info& info, HandleOf&& handle_of,
+                                            MarkOf&& mark) const {
+    std::optional<std::string> handle;
+    const auto [first, last] = rows_.equal_range(info.inode);
     for (auto at = first; at != last; ++at) {
       CheckoutRow row = RowAt(at->second);
-      if (!Matches(row, info, handle)) continue;
+      if (row.info.type != info.type) continue;
+      if (!row.BornWith(info) || !row.Untouched(info)) {
+        if (!row.handle.empty() && !handle) {
+          WCLAYER_ASSIGN(handle, handle_of());
+        }
+        if (row.handle.empty() ? !row.BornWith(info) : row.handle != *handle) continue;
+      }
       if (row.marked && !mark(row)) continue;
-      return row;
+      return std::optional<CheckoutRow>(std::move(row));
     }
-    return std::nullopt;
+    return std::optional<CheckoutRow>();
   }
 
  private:
-  static std::uint64_t KeyOf(const fs::Info& info, const std::string& handle);
-  static bool Matches(const CheckoutRow& row, const fs::Info& info, const std::string& handle);
   CheckoutRow RowAt(std::size_t offset) const;
   Status Index();
 
   Buffer bytes_;
-  std::unordered_multimap<std::uint64_t, std::size_t> rows_;
+  std::unordered_multimap<std::uint64_t, std::size_t> rows_;  // by inode
 };
 
 }  // namespace wclayer::portable

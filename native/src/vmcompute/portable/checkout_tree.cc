@@ -9,13 +9,6 @@
 namespace wclayer::portable {
 namespace {
 
-// Change time moves with everything that is done to a file but reading it (spec mounting §6).
-bool Untouched(const CheckoutRow& row, const fs::Info& info) {
-  return row.info.size == info.size && row.info.mode == info.mode &&
-         row.info.mtime_seconds == info.mtime_seconds && row.info.mtime_nanos == info.mtime_nanos &&
-         row.info.ctime_seconds == info.ctime_seconds && row.info.ctime_nanos == info.ctime_nanos;
-}
-
 class CheckoutTree final : public UserTree {
  public:
   CheckoutTree(fs::Dir root, CheckoutTable table, Chain& chain)
@@ -86,17 +79,18 @@ class CheckoutTree final : public UserTree {
     item.name = name;
     WCLAYER_ASSIGN(item.info, dir.Stat(name));
     item.type = item.info.type;
-    WCLAYER_ASSIGN(const auto handle, HandleOf(dir, name));
-    const auto row = table_.Find(item.info, handle, [&](const CheckoutRow& candidate) {
+    const auto handle_of = [&] { return HandleOf(dir, name); };
+    const auto is_marked = [&](const CheckoutRow& candidate) {
       const auto mark = ReadMark(dir, name);
       return mark && mark->ordinal == candidate.origin.ordinal && KnownOrigin(candidate.origin) &&
              mark->layer == MarkOfLayer(chain_->layer(candidate.origin.layer).id);
-    });
+    };
+    WCLAYER_ASSIGN(const auto row, table_.Find(item.info, handle_of, is_marked));
     if (!row) return item;
     if (!KnownOrigin(row->origin))
       return Error(Errc::kLayerDamaged, "the checkout was made of other layers").At(name);
     item.origin = row->origin;
-    item.untouched = Untouched(*row, item.info);
+    item.untouched = row->Untouched(item.info);
     item.made = row->info;
     return item;
   }

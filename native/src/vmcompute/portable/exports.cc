@@ -25,6 +25,20 @@ Hresult ToCaller(Hresult hr, char16_t** text) {
   return copy != nullptr ? hr : kOutOfMemory;
 }
 
+// GetBaseImages names no home, and Docker calls it before any other function: the images are those
+// of the homes that were used, and of the one that WCLAYER_HOME names as everywhere.
+void UseHomeOfEnvironment() {
+  std::u16string home(32768, u'\0');
+  const DWORD length = ::GetEnvironmentVariableW(
+      L"WCLAYER_HOME", reinterpret_cast<wchar_t*>(home.data()), static_cast<DWORD>(home.size()));
+  if (length == 0 || length >= home.size()) return;
+  DriverInfo info;
+  info.home_dir = home.c_str();
+  // A home that is none has no images.
+  const Hresult used = Portable().extensions->Configure(&info, nullptr);
+  (void)used;
+}
+
 }  // namespace
 
 extern "C" {
@@ -114,6 +128,7 @@ Hresult WCLAYER_ABI ExportLayerEnd(void* context) {
   return Portable().ExportLayerEnd(context);
 }
 Hresult WCLAYER_ABI GetBaseImages(char16_t** json) {
+  UseHomeOfEnvironment();
   return ToCaller(Portable().GetBaseImages(json), json);
 }
 Hresult WCLAYER_ABI ExportLayerNext(void* context, char16_t** name, FileBasicInfo* info,

@@ -50,6 +50,8 @@ vmcompute::Hresult HresultOf(const Error& error) {
     case Errc::kHivesNotMergeable:
     case Errc::kBackendUnavailable:
     case Errc::kMountMismatch:
+    case Errc::kCallTimeout:
+    case Errc::kOsVersionMismatch:
       return vmcompute::kNotSupported;
     case Errc::kIo:
       return HresultOfErrno(error.sys_errno);

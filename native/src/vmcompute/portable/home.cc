@@ -1,40 +1,33 @@
 #include "portable/home.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <set>
 
 #include "base/filetime.h"
 #include "base/json.h"
+#include "base/layer_id.h"
 #include "base/limits.h"
 #include "base/upcase.h"
 #include "base/utf16.h"
+#include "fs/folder_names.h"
+#include "fs/small_file.h"
 #include "fs/system.h"
 #include "portable/metadata.h"
 #include "portable/names.h"
+#include "portable/settle.h"
 
 namespace wclayer::portable {
 namespace {
 
 constexpr std::int64_t kFormatVersion = 1;
 constexpr char kStoreFile[] = "store.json";
+constexpr char kLocks[] = "locks";
 constexpr char kBaseImagesFile[] = "base-images.json";
 constexpr char kBaseImagesFolder[] = "base-images";
 constexpr char kParentsFile[] = "parents.json";
 constexpr char kWritableFile[] = "writable.json";
 constexpr char kLayerChainFile[] = "layerchain.json";
-
-bool EndsWith(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
-bool DeviceName(std::string_view id) {
-  const std::string stem = Fold(id.substr(0, id.find('.')));
-  if (stem == "CON" || stem == "PRN" || stem == "AUX" || stem == "NUL") return true;
-  return stem.size() == 4 && (stem.starts_with("COM") || stem.starts_with("LPT")) &&
-         stem[3] >= '0' && stem[3] <= '9';
-}
 
 Error NoLayer(std::string_view id) {
   return Error(Errc::kLayerNotFound, "there is no layer of this id").Of(id);
@@ -71,43 +64,6 @@ Json ListOf(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-Status CheckId(std::string_view id, bool removal) {
-  std::string_view stem = id;
-  if (removal && EndsWith(stem, kRemoving)) stem.remove_suffix(sizeof kRemoving - 1);
-  const auto refuse = [&](std::string_view why) {
-    return Error(Errc::kInvalidArgument, "not a layer id: " + std::string(why)).Of(id);
-  };
-  if (stem.empty()) return refuse("it is empty");
-  if (stem.size() > kMaxIdLength)
-    return LimitError("kMaxIdLength", kMaxIdLength, stem.size()).Of(id);
-  if (std::isalnum(static_cast<unsigned char>(stem.front())) == 0)
-    return refuse("it must begin with a letter or digit");
-  for (const char c : stem)
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != '_' && c != '-')
-      return refuse("only letters, digits, '.', '_' and '-' are allowed");
-  if (stem.back() == '.') return refuse("it must not end in '.'");
-  if (EndsWith(stem, kRemoving)) return refuse("it must not end in '-removing'");
-  if (DeviceName(stem)) return refuse("it is the name of a DOS device");
-  return {};
-}
-
-std::string LastComponent(std::string_view path) {
-  while (!path.empty() && (path.back() == '/' || path.back() == '\\')) path.remove_suffix(1);
-  const auto at = path.find_last_of("/\\");
-  return std::string(at == std::string_view::npos ? path : path.substr(at + 1));
-}
-
-Expected<std::string> FreshName() {
-  std::byte bytes[16];
-  WCLAYER_TRY(fs::RandomBytes(bytes));
-  std::string text;
-  for (const std::byte byte : bytes) {
-    text += "0123456789abcdef"[std::to_integer<int>(byte >> 4)];
-    text += "0123456789abcdef"[std::to_integer<int>(byte & std::byte{15})];
-  }
-  return text;
-}
-
 // ---- Home
 // -----------------------------------------------------------------------------------------
 
@@ -118,8 +74,14 @@ Expected<fs::Dir> Home::MakeRoot() const {
   return fs::Dir::MakeAbsolute(path_);
 }
 
+std::string Home::PathOf(std::string_view folder) const {
+  std::string path = path_;
+  if (path.back() != fs::kSeparator) path += fs::kSeparator;  // the root of a drive ends in one
+  return path.append(folder);
+}
+
 std::string Home::PrivatePath(std::string_view below) const {
-  std::string path = path_ + fs::kSeparator + kPrivate;
+  std::string path = PathOf(kPrivate);
   for (const std::string_view name : Components(below)) (path += fs::kSeparator) += name;
   return path;
 }
@@ -139,14 +101,14 @@ Expected<fs::Dir> Home::Private() {
   for (const char* name : {"locks", "staging", "mnt"}) WCLAYER_TRY(folder.MakeDirs(name));
   WCLAYER_ASSIGN(const bool there, folder.Exists(kStoreFile));
   if (!there) {
-    WCLAYER_ASSIGN(const auto id, FreshName());
+    WCLAYER_ASSIGN(const auto id, fs::FreshName());
     const Json store =
         Json::Object().Add("storeId", Json::Of(id)).Add("formatVersion", Json::Of(kFormatVersion));
-    const std::string beside = std::string(kStoreFile) + '.' + id;
-    WCLAYER_TRY(folder.ReplaceSmall(beside, WriteJson(store), fs::Durability::kNone));
+    WCLAYER_ASSIGN(const auto locks, folder.OpenDir(kLocks));
     // Whoever is second keeps the first one's id.
-    if (!folder.Rename(beside, folder, kStoreFile, fs::Dir::RenameMode::kNoReplace))
-      WCLAYER_TRY(folder.Remove(beside));
+    auto put = fs::PutSmallFile(locks, folder, kStoreFile, WriteJson(store), fs::Durability::kFull,
+                                fs::Dir::RenameMode::kNoReplace);
+    if (!put && put.error().code != Errc::kLayerExists) return std::move(put).error();
   }
   WCLAYER_ASSIGN(const auto store, ReadJson(folder, kStoreFile));
   if (store.IntOr("formatVersion", 0) > kFormatVersion)
@@ -184,19 +146,25 @@ fs::Durability Home::durability() const {
   }
 }
 
+Status Home::PutFile(const fs::Dir& folder, std::string_view path, std::string_view bytes,
+                     fs::Durability durability) const {
+  WCLAYER_ASSIGN(const auto root, Root());
+  WCLAYER_ASSIGN(const auto locks, root.OpenDir(Join(kPrivate, kLocks)));
+  return fs::PutSmallFile(locks, folder, path, bytes, durability);
+}
+
 Expected<std::optional<std::string>> Home::FolderOf(std::string_view id) const {
-  WCLAYER_TRY(CheckId(id, true));
+  WCLAYER_TRY(CheckIdOrRemoval(id));
   using Result = std::optional<std::string>;
   auto opened = Root();
   if (!opened && opened.error().sys_errno == ENOENT) return Result();
   WCLAYER_ASSIGN(const auto root, std::move(opened));
-  auto exact = root.Stat(id);
-  if (exact && exact->type == fs::Type::kDirectory) return Result(std::string(id));
-  WCLAYER_ASSIGN(const auto listed, root.List());
-  const std::string folded = Fold(id);
-  for (const auto& item : listed)
-    if (item.type == fs::Type::kDirectory && Fold(item.name) == folded) return Result(item.name);
-  return Result();
+  if (!names_noted_) {
+    WCLAYER_TRY(fs::NoteCapitalsOfAll(root));
+    names_noted_ = true;
+  }
+  WCLAYER_ASSIGN(const std::string folder, fs::FindFolder(root, id));
+  return folder.empty() ? Result() : Result(folder);
 }
 
 Expected<fs::Dir> Home::OpenLayer(std::string_view id) const {
@@ -212,7 +180,7 @@ Expected<fs::Dir> Home::OpenLayer(std::string_view id) const {
 
 Expected<std::string> Home::LayerPath(std::string_view id) const {
   WCLAYER_ASSIGN(const auto folder, FolderOf(id));
-  if (folder) return path_ + fs::kSeparator + *folder;
+  if (folder) return PathOf(*folder);
   WCLAYER_ASSIGN(const auto image, FindBaseImage(id));
   if (!image) return NoLayer(id);
   return image->path;
@@ -223,12 +191,30 @@ Expected<fs::Dir> Home::OpenMetadata(std::string_view id) const {
   const std::string own = Join(kPrivate, kMetadataFile);
   WCLAYER_ASSIGN(const bool committed, layer.Exists(own));
   if (committed) return layer.OpenDir(kPrivate);
+  WCLAYER_ASSIGN(const bool unsettled, layer.Exists(Join(kPrivate, kUnsettledFile)));
+  if (unsettled) {
+    WCLAYER_TRY(SettleLayer(*this, id));
+    return layer.OpenDir(kPrivate);
+  }
   WCLAYER_ASSIGN(const auto image, FindBaseImage(id));
   if (!image) return fs::Dir();
   WCLAYER_ASSIGN(const auto folder, FolderOf(id));
   if (folder) return fs::Dir();  // a created stub beside the image of the same name
   WCLAYER_ASSIGN(const auto root, Root());
   return root.OpenDir(Join(kPrivate, Join(kBaseImagesFolder, image->name)));
+}
+
+Status Home::CheckImported(std::string_view id) const {
+  WCLAYER_ASSIGN(const auto kind, KindOf(id));
+  if (kind != LayerKind::kCreated) return {};
+  WCLAYER_ASSIGN(const auto layer, OpenLayer(id));
+  WCLAYER_ASSIGN(const bool filled, layer.Exists("Files"));
+  if (!filled) return {};
+  return Error(
+      Errc::kLayerDamaged,
+      "the parent '" + std::string(id) +
+          "' has files that were never imported: ImportLayer, or ProcessBaseImage of a base "
+          "layer, is missing");
 }
 
 Expected<LayerKind> Home::KindOf(std::string_view id) const {
@@ -242,7 +228,9 @@ Expected<LayerKind> Home::KindOf(std::string_view id) const {
   WCLAYER_ASSIGN(const bool committed, root.Exists(Join(own, kMetadataFile)));
   if (committed) return LayerKind::kCommitted;
   WCLAYER_ASSIGN(const bool writable, root.Exists(Join(own, kWritableFile)));
-  return writable ? LayerKind::kWritable : LayerKind::kCreated;
+  if (writable) return LayerKind::kWritable;
+  WCLAYER_ASSIGN(const bool unsettled, root.Exists(Join(own, kUnsettledFile)));
+  return unsettled ? LayerKind::kCommitted : LayerKind::kCreated;
 }
 
 Expected<WritableRecord> Home::ReadWritable(std::string_view id) const {
@@ -268,13 +256,25 @@ Status Home::WriteWritable(const fs::Dir& layer, const WritableRecord& record) c
                         .Add("created", Json::Of(created))
                         .Add("mode", Json::Of(record.mode));
   WCLAYER_TRY(layer.MakeDirs(kPrivate));
-  return layer.ReplaceSmall(Join(kPrivate, kWritableFile), WriteJson(json), durability());
+  return PutFile(layer, Join(kPrivate, kWritableFile), WriteJson(json), durability());
 }
 
-Status Home::WriteParents(const fs::Dir& layer, const std::vector<std::string>& parents) const {
+Status Home::WriteParents(const fs::Dir& layer, const std::vector<std::string>& parents,
+                          fs::Durability durability) const {
   const Json json = Json::Object().Add("parents", ListOf(parents));
   WCLAYER_TRY(layer.MakeDirs(kPrivate));
-  return layer.ReplaceSmall(Join(kPrivate, kParentsFile), WriteJson(json), fs::Durability::kNone);
+  const std::string path = Join(kPrivate, kParentsFile);
+  if (durability == fs::Durability::kNone) return layer.MakeSmall(path, WriteJson(json));
+  return PutFile(layer, path, WriteJson(json), durability);
+}
+
+Status Home::WriteChain(const fs::Dir& layer, const std::vector<std::string>& parents) const {
+  std::vector<std::string> paths;
+  for (const auto& parent : parents) {
+    WCLAYER_ASSIGN(paths.emplace_back(), LayerPath(parent));
+  }
+  return PutFile(layer, kLayerChainFile, paths.empty() ? "null" : WriteJson(ListOf(paths)),
+                 durability());
 }
 
 Expected<std::vector<std::string>> Home::ParentsOf(std::string_view id) const {
@@ -310,7 +310,7 @@ Expected<std::vector<std::string>> Home::ParentsFrom(const vmcompute::LayerDescr
       return Error(Errc::kInvalidArgument,
                    "layer descriptor " + std::to_string(i) + " has no path");
     const std::string path = ToUtf8(descriptors[i].path);
-    std::string id = LastComponent(path);
+    std::string id(LastComponent(path));
     if (auto valid = CheckId(id); !valid) return std::move(valid).error();
     if (!seen.insert(Fold(id)).second)
       return Error(Errc::kInvalidArgument, "the chain holds this layer twice").Of(id);
@@ -355,7 +355,7 @@ Status Home::WriteBaseImages(const std::vector<BaseImage>& images) {
   for (const auto& image : images) list.array.push_back(BaseImageJson(image));
   const Json json = Json::Object().Add("Images", std::move(list));
   WCLAYER_ASSIGN(const auto folder, Private());
-  return folder.ReplaceSmall(kBaseImagesFile, WriteJson(json), durability());
+  return PutFile(folder, kBaseImagesFile, WriteJson(json), durability());
 }
 
 Json BaseImageJson(const BaseImage& image) {
@@ -400,13 +400,14 @@ Expected<Address> Homes::Resolve(const vmcompute::DriverInfo* info, vmcompute::U
   const std::string full = ToUtf8(id);
   Address address;
   address.id = LastComponent(full);
-  WCLAYER_TRY(CheckId(address.id, removal));
+  WCLAYER_TRY(removal ? CheckIdOrRemoval(address.id) : CheckId(address.id));
   std::string home = info->home_dir == nullptr ? "" : ToUtf8(info->home_dir);
   if (home.empty()) {
     std::string_view path = full;
     while (!path.empty() && (path.back() == '/' || path.back() == '\\')) path.remove_suffix(1);
     home = path.substr(0, path.size() - address.id.size());
-    if (home.size() > 1) home.pop_back();
+    const bool root = home.size() == 1 || (home.size() > 1 && home[home.size() - 2] == ':');
+    if (!home.empty() && !root) home.pop_back();
   } else if (full.size() != address.id.size() && full.find_first_of("/\\") != 0) {
     // A driver root and an id with separators: such an id is a full path or nothing.
     return Error(Errc::kInvalidArgument, "not a layer id: it holds a separator").Of(full);

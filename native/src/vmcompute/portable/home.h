@@ -1,6 +1,7 @@
 // One home: where its layers and its own files lie (store §1). Threads may share a Home.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -20,10 +21,8 @@ namespace wclayer::portable {
 
 // The private folder of a home and of a layer.
 inline constexpr char kPrivate[] = ".wclayer";
-inline constexpr char kRemoving[] = "-removing";
-
-// An id that may name a layer (store §1); `removal`: "<id>-removing" too.
-Status CheckId(std::string_view id, bool removal = false);
+// The driver's record of what a layer was filled with (store §3).
+inline constexpr char kCommitRecord[] = ".wclayer/record.json";
 
 // What CreateSandboxLayer recorded (".wclayer/writable.json" of the layer).
 struct WritableRecord {
@@ -57,11 +56,16 @@ class Home {
   // Cached.
   Expected<fs::Dir> Private();
   Expected<std::string> StoreId();                        // of store.json, 32 hex digits
+  std::string PathOf(std::string_view folder) const;      // "<home>/<folder>"
   std::string PrivatePath(std::string_view below) const;  // "<home>/.wclayer/<below>"
 
   vmcompute::StoreOptions options() const;
   void SetOptions(const vmcompute::StoreOptions& options);
   fs::Durability durability() const;
+
+  // A small file of a folder of the home, in the place of what is there.
+  Status PutFile(const fs::Dir& folder, std::string_view path, std::string_view bytes,
+                 fs::Durability durability) const;
 
   // The folder name that `id` has in this home (ids compare without case), or nothing. Base images
   // that are registered are not in it.
@@ -76,7 +80,10 @@ class Home {
   // layerchain.json (of which only last components count). Empty: a base layer.
   Expected<std::vector<std::string>> ParentsOf(std::string_view id) const;
   // Records the parents of a layer that is being made.
-  Status WriteParents(const fs::Dir& layer, const std::vector<std::string>& parents) const;
+  Status WriteParents(const fs::Dir& layer, const std::vector<std::string>& parents,
+                      fs::Durability durability) const;
+  // layerchain.json as drivers write it, who may be killed before they do.
+  Status WriteChain(const fs::Dir& layer, const std::vector<std::string>& parents) const;
   // The parents that descriptors name: each must be a created or committed layer of this home or a
   // base image of it (kParentNotFound), none twice, at most kMaxChain.
   Expected<std::vector<std::string>> ParentsFrom(const vmcompute::LayerDescriptor* descriptors,
@@ -85,9 +92,12 @@ class Home {
   Expected<std::vector<BaseImage>> BaseImages() const;
   Status WriteBaseImages(const std::vector<BaseImage>& images);
   // The folder that holds the layer's metadata: its private folder, or, for a base image without
-  // one, ours
-  // (".wclayer/base-images/<name>" of the home). No handle: a layer without content.
+  // one, ours (".wclayer/base-images/<name>" of the home). No handle: a layer without content. A
+  // layer that has not settled does so here (settle.h).
   Expected<fs::Dir> OpenMetadata(std::string_view id) const;
+  // kLayerDamaged for a layer whose files nobody imported: nothing describes them, so that it would
+  // pass for an empty parent.
+  Status CheckImported(std::string_view id) const;
 
  private:
   Expected<std::optional<BaseImage>> FindBaseImage(std::string_view name) const;
@@ -96,6 +106,7 @@ class Home {
   mutable std::mutex mutex_;
   vmcompute::StoreOptions options_;
   bool private_ready_ = false;
+  mutable std::atomic<bool> names_noted_ = false;
 };
 
 // A layer as an ABI call names it.
@@ -119,11 +130,5 @@ class Homes {
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Home>> homes_;
 };
-
-// The last component of a Windows or Linux path, and the path in Linux form.
-std::string LastComponent(std::string_view path);
-
-// A fresh 128-bit random name, 32 hex digits.
-Expected<std::string> FreshName();
 
 }  // namespace wclayer::portable

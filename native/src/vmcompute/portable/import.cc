@@ -53,14 +53,32 @@ Expected<std::unique_ptr<Import>> Import::Begin(std::shared_ptr<Home> home, std:
     return Error(Errc::kLayerExists, "the layer is filled already").Of(id);
   if (kind == LayerKind::kWritable)
     return Error(Errc::kLayerExists, "a writable layer of this id exists").Of(id);
+  return Start(
+      std::unique_ptr<Import>(new Import(std::move(home), std::move(id), std::move(parents))));
+}
+
+Expected<std::unique_ptr<Import>> Import::Replace(std::shared_ptr<Home> home, std::string id,
+                                                  std::vector<std::string> parents) {
+  WCLAYER_ASSIGN(const auto folder, home->FolderOf(id));
+  if (!folder)
+    return Error(Errc::kLayerNotFound, "there is no layer of this id in the home").Of(id);
+  WCLAYER_ASSIGN(const auto kind, home->KindOf(id));
+  if (kind == LayerKind::kWritable)
+    return Error(Errc::kInvalidArgument, "the content of a writable layer cannot be replaced")
+        .Of(id);
   std::unique_ptr<Import> import(new Import(std::move(home), std::move(id), std::move(parents)));
+  import->replaces_ = true;
+  return Start(std::move(import));
+}
+
+Expected<std::unique_ptr<Import>> Import::Start(std::unique_ptr<Import> import) {
   WCLAYER_ASSIGN(import->chain_, Chain::Open(*import->home_, import->parent_ids_));
   WCLAYER_ASSIGN(import->staging_, Staging::Begin(import->home_));
   WCLAYER_ASSIGN(import->private_, import->staging_->dir().OpenDir(kPrivate));
   WCLAYER_ASSIGN(import->folder_, ToUtf16(import->staging_->path() + fs::kSeparator + kPrivate));
   WCLAYER_ASSIGN(import->metadata_, MetadataWriter::Create(import->private_));
   import->streams_ = std::make_unique<StreamsWriter>(import->private_);
-  import->payload_ = std::make_unique<PayloadWriter>(*import->streams_);
+  import->payload_ = std::make_unique<PayloadWriter>(*import->streams_, import->files_);
   import->decoder_ = std::make_unique<backup::Decoder>(*import->payload_);
   Level top;
   top.parents = import->chain_->Top();
@@ -99,19 +117,40 @@ Status Import::Write(Bytes stream) {
   });
 }
 
+Status Import::FinishStaging() {
+  WCLAYER_TRY(FinishEntry());
+  WCLAYER_TRY(files_.Drain());
+  read_file_.reset();
+  WCLAYER_TRY(metadata_->Finish());
+  metadata_.reset();
+  WCLAYER_TRY(home_->WriteParents(staging_->dir(), parent_ids_, fs::Durability::kNone));
+  // Windows renames no folder with an open file in it.
+  levels_.clear();
+  payload_.reset();
+  streams_.reset();
+  return {};
+}
+
+Status Import::EndUnsettled() {
+  return Guard<void>([&]() -> Status {
+    WCLAYER_TRY(FinishStaging());
+    WCLAYER_TRY(
+        private_.Rename(kMetadataFile, private_, kUnsettledFile, fs::Dir::RenameMode::kNoReplace));
+    return staging_->PublishInto(id_);
+  });
+}
+
 Status Import::End() {
   return Guard<void>([&]() -> Status {
-    WCLAYER_TRY(FinishEntry());
-    read_file_.reset();
-    WCLAYER_TRY(metadata_->Finish());
-    metadata_.reset();
-    WCLAYER_TRY(home_->WriteParents(staging_->dir(), parent_ids_));
-    // Windows renames no folder with an open file in it.
-    levels_.clear();
-    payload_.reset();
-    streams_.reset();
-    return staging_->Publish(id_);
+    WCLAYER_TRY(FinishStaging());
+    return replaces_ ? staging_->Replace(id_) : staging_->Publish(id_);
   });
+}
+
+Status Import::RunSealed() {
+  Status run = files_.RunSealed();
+  if (!run) return std::move(run).error().Of(id_);
+  return run;
 }
 
 Expected<Import::Existing> Import::Find(std::uint32_t parent, std::string_view name) const {
@@ -188,22 +227,24 @@ Status Import::Descend(std::string_view name, const ImportedEntry& for_entry) {
   level.disk_path = Join(above.disk_path, existing.node.disk_name);
   WCLAYER_ASSIGN(level.parents, chain_->Enter(above.parents, name));
   levels_.push_back(std::move(level));
-  if (levels_.size() > kOpenLevels) levels_[levels_.size() - 2].dir = fs::Dir();
+  if (levels_.size() > kOpenLevels) levels_[levels_.size() - 2].dir.reset();
   return {};
 }
 
 Expected<const fs::Dir*> Import::OpenLevel() {
   Level& level = levels_.back();
-  if (level.dir) return &level.dir;
+  if (level.dir) return level.dir.get();
   const Level* above = levels_.size() > 1 ? &levels_[levels_.size() - 2] : nullptr;
+  fs::Dir dir;
   if (above == nullptr) {
-    WCLAYER_ASSIGN(level.dir, staging_->dir().Clone());
+    WCLAYER_ASSIGN(dir, staging_->dir().Clone());
   } else if (above->dir) {
-    WCLAYER_ASSIGN(level.dir, above->dir.OpenDir(NameOf(level.disk_path)));
+    WCLAYER_ASSIGN(dir, above->dir->OpenDir(NameOf(level.disk_path)));
   } else {
-    WCLAYER_ASSIGN(level.dir, staging_->dir().OpenDir(level.disk_path));
+    WCLAYER_ASSIGN(dir, staging_->dir().OpenDir(level.disk_path));
   }
-  return &level.dir;
+  level.dir = std::make_shared<const fs::Dir>(std::move(dir));
+  return level.dir.get();
 }
 
 Expected<std::string> Import::SpellOnDisk(std::string_view name) {
@@ -321,6 +362,8 @@ Status Import::ReplaceExisting(const Existing& existing) {
   WCLAYER_TRY(metadata_->Remove(existing.ordinal));
   if (existing.node.kind == Kind::kTombstone) return {};
   read_ordinal_ = UINT64_MAX;  // whatever was read back may have another path now
+  read_file_.reset();          // Windows keeps the name of an open file
+  WCLAYER_TRY(files_.Drain());
   WCLAYER_ASSIGN(const fs::Dir* dir, OpenLevel());
   return dir->Remove(existing.node.disk_name);
 }
@@ -350,6 +393,7 @@ Expected<std::uint64_t> Import::AddLink(const ImportedEntry& given, const Existi
 }
 
 Status Import::LinkOnDisk(const Entry& first, const Entry& link) {
+  WCLAYER_TRY(files_.Drain());
   auto linked = staging_->dir().MakeHardLink(first.disk_path, link.disk_path);
   if (linked) {
     // A copy that an overlay makes of a file of several names does not tell where it came from.
@@ -400,15 +444,16 @@ Status Import::CopyPayload(const Found& found, const Entry& from) {
       at += got;
     }
   }
-  fs::UniqueFd file;
   if (entry_.size != 0) {
     WCLAYER_ASSIGN(const auto data, chain_->OpenData(found, from));
     WCLAYER_ASSIGN(const fs::Dir* dir, OpenLevel());
-    WCLAYER_ASSIGN(file, dir->CreateFile(NameOf(entry_.disk_path),
-                                         (entry_.attributes & kReadOnly) != 0 ? 0400 : 0600));
+    WCLAYER_ASSIGN(const auto file,
+                   dir->CreateFile(NameOf(entry_.disk_path),
+                                   (entry_.attributes & kReadOnly) != 0 ? 0400 : 0600));
     WCLAYER_TRY(fs::CopyContent(data.get(), file.get(), entry_.size));
+  } else {
+    WCLAYER_TRY(PutWithoutData());
   }
-  WCLAYER_TRY(PutFileOnDisk(std::move(file)));
   WCLAYER_ASSIGN(const auto ordinal, metadata_->Add(entry_parent_, entry_));
   (void)ordinal;
   return {};
@@ -421,11 +466,13 @@ void Import::BeginPayload() {
   open_ = true;
   entry_parent_ = levels_.back().ordinal;
   decoder_->Reset();
-  payload_->Begin(entry_, [this]() -> Expected<fs::UniqueFd> {
-    WCLAYER_ASSIGN(const fs::Dir* dir, OpenLevel());
-    return dir->CreateFile(NameOf(entry_.disk_path),
-                           (entry_.attributes & kReadOnly) != 0 ? 0400 : 0600);
-  });
+  payload_->Begin(entry_, [this] { return CreateFile(); });
+}
+
+Status Import::CreateFile() {
+  WCLAYER_TRY(OpenLevel());
+  return files_.Create(levels_.back().dir, NameOf(entry_.disk_path), entry_.path,
+                       (entry_.attributes & kReadOnly) != 0);
 }
 
 Status Import::FinishEntry() {
@@ -433,9 +480,9 @@ Status Import::FinishEntry() {
   open_ = false;
   auto whole = decoder_->Finish();
   if (!whole) return std::move(whole).error().At(entry_.path);
-  WCLAYER_ASSIGN(fs::UniqueFd file, payload_->Finish());
+  WCLAYER_ASSIGN(const bool made, payload_->Finish());
   if (entry_.directory()) return PutFolderOnDisk();
-  WCLAYER_TRY(PutFileOnDisk(std::move(file)));
+  if (!made) WCLAYER_TRY(PutWithoutData());
   if (MustBeHive(entry_.path)) WCLAYER_TRY(CheckStoredHive());
   WCLAYER_ASSIGN(const auto ordinal, metadata_->Add(entry_parent_, entry_));
   (void)ordinal;
@@ -444,6 +491,7 @@ Status Import::FinishEntry() {
 
 // A broken one would only be met by the container that does not start (C15).
 Status Import::CheckStoredHive() {
+  WCLAYER_TRY(files_.Drain());
   WCLAYER_ASSIGN(const fs::Dir* dir, OpenLevel());
   WCLAYER_ASSIGN(const fs::UniqueFd file, dir->OpenFile(NameOf(entry_.disk_path)));
   auto checked = CheckHiveFile(file.get(), entry_.path, false);
@@ -453,17 +501,17 @@ Status Import::CheckStoredHive() {
   return error;
 }
 
-Status Import::PutFileOnDisk(fs::UniqueFd file) {
-  if (file) return {};
-  WCLAYER_ASSIGN(const fs::Dir* dir, OpenLevel());
-  const auto name = NameOf(entry_.disk_path);
+// A symbolic link or an empty file.
+Status Import::PutWithoutData() {
   if (const StreamRecord* reparse = entry_.Reparse()) {
     WCLAYER_ASSIGN(const auto text, LinkText(entry_.path, reparse->inline_data));
-    if (text) return dir->MakeSymlink(*text, name);
+    if (text) {
+      WCLAYER_ASSIGN(const fs::Dir* dir, OpenLevel());
+      return dir->MakeSymlink(*text, NameOf(entry_.disk_path));
+    }
   }
-  WCLAYER_ASSIGN(const auto made,
-                 dir->CreateFile(name, (entry_.attributes & kReadOnly) != 0 ? 0400 : 0600));
-  return {};
+  WCLAYER_TRY(CreateFile());
+  return files_.Close();
 }
 
 Status Import::PutFolderOnDisk() {
@@ -503,6 +551,7 @@ Expected<std::size_t> Import::ReadBack(std::uint64_t ordinal, std::uint32_t stre
                                        std::uint64_t offset, MutableBytes buffer) {
   return Guard<std::size_t>([&]() -> Expected<std::size_t> {
     WCLAYER_TRY(FinishEntry());
+    WCLAYER_TRY(files_.Drain());
     if (ordinal != read_ordinal_) {
       read_ordinal_ = UINT64_MAX;
       read_file_.reset();

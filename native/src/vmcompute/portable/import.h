@@ -31,12 +31,16 @@ struct ImportedEntry {
   std::u16string short_name;  // 8.3
 };
 
-// One thread at a time. After the first failure every call gives that failure again.
+// One thread at a time, but for RunSealed. After the first failure every call gives that failure
+// again.
 class Import {
  public:
   // `parents`: ids, immediate parent first.
   static Expected<std::unique_ptr<Import>> Begin(std::shared_ptr<Home> home, std::string id,
                                                  std::vector<std::string> parents);
+  // The new content of a layer that is there: End puts it in the place of what the layer holds.
+  static Expected<std::unique_ptr<Import>> Replace(std::shared_ptr<Home> home, std::string id,
+                                                   std::vector<std::string> parents);
   ~Import();  // undoes everything, unless End succeeded
 
   Expected<std::uint64_t> Add(const ImportedEntry& given);
@@ -45,8 +49,16 @@ class Import {
   Status Write(Bytes stream);  // of the entry added last
   Expected<std::size_t> ReadBack(std::uint64_t ordinal, std::uint32_t stream, std::uint64_t offset,
                                  MutableBytes buffer);
+  // From now on files are made and written by RunSealed, by End, or when something needs them; main
+  // data given to Write lives until then (io/put_off.h).
+  void Defer() { files_.Defer(); }
+  void Seal() { files_.Seal(); }
+  Status RunSealed();                                       // from another thread
   const std::u16string& folder() const { return folder_; }  // the private folder, absolute
   Status End();
+  // For callers that work on in the layer's folder: it stays the same folder, and the layer settles
+  // at its first use (settle.h).
+  Status EndUnsettled();
 
  private:
   // A folder of the layer on the way to where entries are being put.
@@ -55,8 +67,8 @@ class Import {
     std::uint32_t ordinal = kNoOrdinal;
     std::string path;
     std::string disk_path;
-    fs::Dir dir;     // opened when the first entry is put into it
-    Folder parents;  // what the parent layers have there
+    std::shared_ptr<const fs::Dir> dir;  // opened when the first entry is put into it
+    Folder parents;                      // what the parent layers have there
   };
   struct Existing {
     std::uint32_t ordinal = kNoOrdinal;
@@ -64,8 +76,10 @@ class Import {
   };
 
   Import(std::shared_ptr<Home> home, std::string id, std::vector<std::string> parents);
+  static Expected<std::unique_ptr<Import>> Start(std::unique_ptr<Import> import);
   template <class T, class Call>
   Expected<T> Guard(Call&& call);
+  Status FinishStaging();
   Expected<std::uint64_t> AddChecked(const ImportedEntry& given);
   Expected<std::uint64_t> AddTombstone(const ImportedEntry& given, const Existing& existing);
   Expected<std::uint64_t> AddFolder(const ImportedEntry& given, const Existing& existing);
@@ -90,10 +104,12 @@ class Import {
   Status FinishEntry();
   Status PutFolderOnDisk();
   Status CheckStoredHive();
-  Status PutFileOnDisk(fs::UniqueFd file);
+  Status CreateFile();
+  Status PutWithoutData();
 
   std::shared_ptr<Home> home_;
   std::string id_;
+  bool replaces_ = false;
   std::vector<std::string> parent_ids_;
   std::unique_ptr<Chain> chain_;
   std::unique_ptr<Staging> staging_;
@@ -101,6 +117,7 @@ class Import {
   std::u16string folder_;
   std::unique_ptr<MetadataWriter> metadata_;
   std::unique_ptr<StreamsWriter> streams_;
+  StagedFiles files_;
   std::unique_ptr<PayloadWriter> payload_;
   std::unique_ptr<backup::Decoder> decoder_;
   std::vector<Level> levels_;

@@ -20,35 +20,44 @@ Error NoLayer(std::string_view id) {
   return Error(Errc::kLayerNotFound, "there is no layer of this id").Of(id);
 }
 
+// A commit record without metadata is what is left of a layer that was filled: nothing may be
+// written over it as if it had just been created.
+Expected<bool> WasFilled(const Home& home, const std::string& id) {
+  auto layer = home.OpenLayer(id);
+  if (!layer && layer.error().sys_errno == ENOENT) return NoLayer(id);  // removed meanwhile
+  if (!layer) return std::move(layer).error();
+  return layer->Exists(kCommitRecord);
+}
+
 }  // namespace
 
-Status CreateLayer(Home& home, const std::string& id, const std::string& parent) {
-  WCLAYER_ASSIGN(const auto kind, home.KindOf(id));
+Status CreateLayer(const std::shared_ptr<Home>& home, const std::string& id,
+                   const std::string& parent) {
+  WCLAYER_ASSIGN(const auto kind, home->KindOf(id));
   if (kind == LayerKind::kWritable)
     return Error(Errc::kLayerExists, "a writable layer of this id exists").Of(id);
   if (kind != LayerKind::kNone) return {};
   std::vector<std::string> parents;
   if (!parent.empty()) {
-    WCLAYER_ASSIGN(const auto parent_kind, home.KindOf(parent));
+    WCLAYER_ASSIGN(const auto parent_kind, home->KindOf(parent));
     if (parent_kind == LayerKind::kNone)
       return Error(Errc::kParentNotFound, "the parent '" + parent + "' does not exist").Of(id);
     if (parent_kind == LayerKind::kWritable)
       return Error(Errc::kParentNotFound, "the writable layer '" + parent + "' cannot be a parent")
           .Of(id);
     parents.push_back(parent);
-    WCLAYER_ASSIGN(const auto above, home.ParentsOf(parent));
+    WCLAYER_ASSIGN(const auto above, home->ParentsOf(parent));
     parents.insert(parents.end(), above.begin(), above.end());
   }
-  WCLAYER_ASSIGN(const auto root, home.MakeRoot());
-  auto made = root.MakeDir(id);
-  if (!made && made.error().sys_errno == EEXIST) return {};  // someone else was first
-  WCLAYER_TRY(made);
-  WCLAYER_ASSIGN(const auto layer, root.OpenDir(id));
-  auto recorded = home.WriteParents(layer, parents);
-  if (recorded) return {};
-  const auto gone = root.RemoveTree(id);
-  (void)gone.has_value();
-  return recorded;
+  // Appears whole: a killed process leaves a layer with its parents, or none; without them it would
+  // pass for a base layer. These two files are flushed, and nothing else: a commit may be at work
+  // on the same file system (S4).
+  WCLAYER_ASSIGN(const auto staging, Staging::Begin(home));
+  WCLAYER_TRY(home->WriteParents(staging->dir(), parents, home->durability()));
+  WCLAYER_TRY(home->WriteChain(staging->dir(), parents));
+  auto published = staging->Publish(id, false);
+  if (!published && published.error().code == Errc::kLayerExists) return {};  // by someone else
+  return published;
 }
 
 Status CreateWritableLayer(const std::shared_ptr<Home>& home, const std::string& id,
@@ -60,6 +69,7 @@ Status CreateWritableLayer(const std::shared_ptr<Home>& home, const std::string&
   WritableRecord record;
   record.parents = parents;
   WCLAYER_TRY(home->WriteWritable(staging->dir(), record));
+  WCLAYER_TRY(home->WriteChain(staging->dir(), parents));
   return staging->Publish(id, false);
 }
 
@@ -88,17 +98,31 @@ Expected<std::uint32_t> StateOf(const Home& home, const std::string& id) {
   switch (kind) {
     case LayerKind::kNone:
       return NoLayer(id);
-    case LayerKind::kCreated:
-      return std::uint32_t{0};
+    case LayerKind::kCreated: {
+      WCLAYER_ASSIGN(const bool filled, WasFilled(home, id));
+      if (!filled) return std::uint32_t{0};
+      // Who filled it since the first look has put both files there at once.
+      WCLAYER_ASSIGN(const auto now, home.KindOf(id));
+      if (now != LayerKind::kCreated) return StateOf(home, id);
+      return vmcompute::kStateDamaged;
+    }
     case LayerKind::kWritable: {
       const auto record = home.ReadWritable(id);
-      return vmcompute::kStateWritable | (record ? 0 : vmcompute::kStateDamaged);
+      if (record) return std::uint32_t{vmcompute::kStateWritable};
+      WCLAYER_ASSIGN(const auto now, home.KindOf(id));
+      if (now != LayerKind::kWritable) return StateOf(home, id);  // removed since the first look
+      return vmcompute::kStateWritable | vmcompute::kStateDamaged;
     }
     case LayerKind::kCommitted:
       break;
   }
-  WCLAYER_ASSIGN(const bool damaged, LooksDamaged(home, id));
-  return vmcompute::kStateCommitted | (damaged ? vmcompute::kStateDamaged : 0);
+  // Between the two looks it may be removed: that is no damage.
+  auto damaged = LooksDamaged(home, id);
+  if (damaged && !*damaged) return std::uint32_t{vmcompute::kStateCommitted};
+  WCLAYER_ASSIGN(const auto now, home.KindOf(id));
+  if (now != LayerKind::kCommitted) return StateOf(home, id);
+  if (!damaged) return std::move(damaged).error();
+  return vmcompute::kStateCommitted | vmcompute::kStateDamaged;
 }
 
 Expected<bool> LayerExists(const Home& home, const std::string& id) {

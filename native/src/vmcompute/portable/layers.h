@@ -13,7 +13,8 @@
 namespace wclayer::portable {
 
 // An empty layer. Repeatable: an existing one stays as it is, unless it is writable.
-Status CreateLayer(Home& home, const std::string& id, const std::string& parent);
+Status CreateLayer(const std::shared_ptr<Home>& home, const std::string& id,
+                   const std::string& parent);
 // A writable layer on the parents (ids, immediate one first; none: on nothing).
 Status CreateWritableLayer(const std::shared_ptr<Home>& home, const std::string& id,
                            const std::vector<std::string>& parents);

@@ -58,6 +58,8 @@ namespace wclayer::portable {
 
 inline constexpr std::uint32_t kNoOrdinal = 0xFFFFFFFF;
 inline constexpr char kMetadataFile[] = "metadata";  // in the layer's private folder
+// Instead of it in a layer that has to settle first (settle.h).
+inline constexpr char kUnsettledFile[] = "metadata.unsettled";
 inline constexpr char kStreamsFile[] = "streams";
 inline constexpr std::size_t kMetadataBlock = 64u << 10;
 

@@ -251,8 +251,7 @@ Expected<std::unique_ptr<MetadataWriter>> MetadataWriter::Create(const fs::Dir& 
                                                                  std::string_view name) {
   std::unique_ptr<MetadataWriter> writer(new MetadataWriter());
   State& state = *writer->state_;
-  { WCLAYER_ASSIGN(const auto made, folder.CreateFile(name)); }
-  WCLAYER_ASSIGN(state.file, folder.OpenForUpdate(name));
+  WCLAYER_ASSIGN(state.file, folder.CreateFile(name));
   state.cache = std::make_unique<BlockCache>(state.file.get(), 0, kReadBackBlocks, nullptr);
   state.block.reserve(kMetadataBlock);
   state.table.resize(64);

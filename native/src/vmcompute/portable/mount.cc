@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/upcase.h"
 #include "fs/lock.h"
 #include "fs/mount.h"
 #include "fs/system.h"
@@ -11,6 +12,7 @@
 #include "portable/checkout_table.h"
 #include "portable/names.h"
 #include "portable/overlay.h"
+#include "portable/staging.h"
 
 namespace wclayer::portable {
 namespace {
@@ -43,10 +45,8 @@ Expected<Target> Open(const Home& home, const std::string& id) {
 Expected<fs::FileLock> LockMounting(Home& home, const std::string& id) {
   WCLAYER_ASSIGN(const auto folder, home.Private());
   WCLAYER_ASSIGN(const auto locks, folder.OpenDir(kLocks));
-  std::string name(id);
-  for (char& c : name)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  auto lock = fs::FileLock::Acquire(locks, name + "+prepare", fs::LockMode::kExclusive, kLockWait);
+  auto lock = fs::FileLock::Acquire(locks, LowerAscii(id) + "+prepare", fs::LockMode::kExclusive,
+                                    kLockWait);
   if (!lock) return std::move(lock).error().Of(id);
   return lock;
 }
@@ -61,9 +61,9 @@ Expected<bool> CheckoutIsPrepared(const fs::Dir& layer) {
   return *boot == now;
 }
 
-Status MarkPrepared(const fs::Dir& layer) {
+Status MarkPrepared(const Home& home, const fs::Dir& layer) {
   WCLAYER_ASSIGN(const auto boot, fs::BootId());
-  return layer.ReplaceSmall(Join(kPrivate, kPrepared), boot, fs::Durability::kNone);
+  return home.PutFile(layer, Join(kPrivate, kPrepared), boot, fs::Durability::kNone);
 }
 
 Status UnmarkPrepared(const fs::Dir& layer) {
@@ -82,7 +82,7 @@ Status PrepareCheckout(const Home& home, const Target& target, const WritableRec
   WCLAYER_ASSIGN(const auto chain, Chain::Open(home, record.parents));
   WCLAYER_TRY(MakeCheckout(home, target.layer, *chain));
   WCLAYER_TRY(RecordMode(home, target, record, kCheckout));
-  return MarkPrepared(target.layer);
+  return MarkPrepared(home, target.layer);
 }
 
 Error Mismatch(const Target& target, const std::string& why) {
@@ -117,8 +117,11 @@ Status PrepareWritable(const std::shared_ptr<Home>& home, const Target& target) 
   // Is it this mount, or any mount?
   std::string reason;
   const bool too_many = done.error().code == Errc::kUnsupported;
-  if (!too_many && fs::CanMountOverlay(home->PrivatePath("staging"), reason))
-    return std::move(done).error().Of(target.id);
+  if (!too_many) {
+    // A folder of its own with a lock, or a recovery elsewhere would clear it away meanwhile.
+    WCLAYER_ASSIGN(const auto staging, Staging::Begin(home));
+    if (fs::CanMountOverlay(staging->path(), reason)) return std::move(done).error().Of(target.id);
+  }
   if (too_many) reason = done.error().message;
   if (decided) return Mismatch(target, reason);
   return PrepareCheckout(*home, target, record);
@@ -140,6 +143,9 @@ Status PrepareLayer(const std::shared_ptr<Home>& home, const std::string& id,
                   [](const std::string& a, const std::string& b) { return SamePath(a, b); }))
     return Error(Errc::kInvalidArgument, "the chain given is not the one the layer was made on")
         .Of(id);
+  for (const std::string& parent : parents)
+    if (auto imported = home->CheckImported(parent); !imported)
+      return std::move(imported).error().Of(target.id);
   WCLAYER_ASSIGN(const auto lock, LockMounting(*home, target.id));
   auto prepared = PrepareWritable(home, target);
   if (!prepared) return std::move(prepared).error().Of(target.id);

@@ -17,26 +17,14 @@ Error Unsafe(std::string_view path, std::string_view why) {
   return Error(Errc::kUnsafePath, std::string(why)).At(path);
 }
 
-// Never in a name that NTFS holds.
-bool Forbidden(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte < 0x20 || c == '/' || c == '\\' || c == ':' || c == '*' || c == '?' || c == '"' ||
-         c == '<' || c == '>' || c == '|';
-}
-
-bool Ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 }  // namespace
 
 Status CheckComponent(std::string_view name) {
   if (name.empty()) return Unsafe(name, "a component of the path is empty");
   if (name == "." || name == "..") return Unsafe(name, "'.' and '..' are no names");
-  if (std::any_of(name.begin(), name.end(), Forbidden))
+  if (std::any_of(name.begin(), name.end(), IsForbiddenInName))
     return Unsafe(name, "the name holds a character that Windows names cannot hold");
-  const bool ascii = Ascii(name);
+  const bool ascii = IsAscii(name);
   if (!ascii && !IsWtf8(name)) return Unsafe(name, "the name is not UTF-8");
   if (name.size() > kMaxNameUnits) {
     std::size_t units = name.size();
@@ -141,6 +129,8 @@ bool IsShortened(std::string_view disk_name) {
 
 Expected<std::string> PathFromAbi(std::u16string_view name) {
   if (!name.empty() && name.front() == u'\\') name.remove_prefix(1);
+  // hcsshim gives names as a tar spells them, and folders of some end in a slash there.
+  if (!name.empty() && name.back() == u'\\') name.remove_suffix(1);
   if (name.size() > kMaxPathUnits) return LimitError("kMaxPathUnits", kMaxPathUnits, name.size());
   std::string path = ToUtf8(name);
   if (path.find('/') != std::string::npos)

@@ -34,7 +34,8 @@ inline constexpr std::size_t kMaxDiskNameBytes = 255;  // NAME_MAX of every Linu
 std::string DiskName(std::string_view name);
 bool IsShortened(std::string_view disk_name);
 
-// "\Files\a" of the ABI to "Files/a" and back. Checks as CheckPath does.
+// "\Files\a" (also "Files\a", "\Files\a\") of the ABI to "Files/a" and back. Checks as CheckPath
+// does.
 Expected<std::string> PathFromAbi(std::u16string_view name);
 std::u16string PathToAbi(std::string_view path);
 

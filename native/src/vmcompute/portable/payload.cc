@@ -32,7 +32,7 @@ Expected<std::size_t> StreamsWriter::Read(std::uint64_t offset, MutableBytes buf
 void PayloadWriter::Begin(Entry& entry, Create create) {
   entry_ = &entry;
   create_ = std::move(create);
-  file_.reset();
+  file_made_ = false;
   target_ = Target::kNone;
   seen_data_ = false;
   seen_security_ = false;
@@ -50,9 +50,10 @@ Error PayloadWriter::Malformed(std::string_view what) const {
 }
 
 Status PayloadWriter::OpenFile() {
-  if (file_) return {};
-  WCLAYER_ASSIGN(file_, create_());
-  return entry_->sparse ? fs::MakeSparse(file_.get()) : Status();
+  if (file_made_) return {};
+  WCLAYER_TRY(create_());
+  file_made_ = true;
+  return entry_->sparse ? files_->MakeSparse() : Status();
 }
 
 Status PayloadWriter::OnStream(const backup::StreamHeader& header, std::uint64_t sparse_offset) {
@@ -164,7 +165,7 @@ Status PayloadWriter::OnData(Bytes bytes) {
     case Target::kMain:
       WCLAYER_TRY(OpenFile());
       main_sum_.Update(bytes);
-      WCLAYER_TRY(fs::WriteAt(file_.get(), bytes, at_));
+      WCLAYER_TRY(files_->Write(bytes, at_));
       at_ += bytes.size();
       return {};
     case Target::kSecurity:
@@ -196,18 +197,18 @@ Status PayloadWriter::OnStreamEnd() {
   return {};
 }
 
-Expected<fs::UniqueFd> PayloadWriter::Finish() {
+Expected<bool> PayloadWriter::Finish() {
   if (entry_->kind == Kind::kFile) {
     entry_->checksum = main_sum_.Value();
     entry_->has_checksum = true;
     if (entry_->sparse && entry_->size != 0) {
       WCLAYER_TRY(OpenFile());
-      auto resized = fs::Resize(file_.get(), entry_->size);
-      if (!resized) return std::move(resized).error().At(entry_->path);
+      WCLAYER_TRY(files_->Resize(entry_->size));
     }
   }
   entry_ = nullptr;
-  return std::move(file_);
+  if (file_made_) WCLAYER_TRY(files_->Close());
+  return file_made_;
 }
 
 }  // namespace wclayer::portable

@@ -11,6 +11,7 @@
 #include "fs/dir.h"
 #include "io/digest.h"
 #include "portable/entry.h"
+#include "portable/staged_files.h"
 
 namespace wclayer::portable {
 
@@ -32,14 +33,14 @@ class StreamsWriter {
 
 class PayloadWriter final : public backup::Sink {
  public:
-  using Create = std::function<Expected<fs::UniqueFd>()>;
-  explicit PayloadWriter(StreamsWriter& streams) : streams_(&streams) {}
+  using Create = std::function<Status()>;  // of the file that `files` will write
+  PayloadWriter(StreamsWriter& streams, StagedFiles& files) : streams_(&streams), files_(&files) {}
 
   // From here on streams belong to `entry`; `create` makes its file when the first byte comes.
   void Begin(Entry& entry, Create create);
-  // The stream is complete: sizes, checksum and reparse tag are in the entry. `file`: the open
-  // file, if one was made.
-  Expected<fs::UniqueFd> Finish();
+  // The stream is complete: sizes, checksum and reparse tag are in the entry. Whether a file was
+  // made; it is closed.
+  Expected<bool> Finish();
 
   Status OnStream(const backup::StreamHeader& header, std::uint64_t sparse_offset) override;
   Status OnData(Bytes bytes) override;
@@ -54,9 +55,10 @@ class PayloadWriter final : public backup::Sink {
   Error Malformed(std::string_view what) const;
 
   StreamsWriter* streams_;
+  StagedFiles* files_;
   Entry* entry_ = nullptr;
   Create create_;
-  fs::UniqueFd file_;
+  bool file_made_ = false;
   Target target_ = Target::kNone;
   bool seen_data_ = false;
   bool seen_security_ = false;

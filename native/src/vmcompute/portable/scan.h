@@ -2,8 +2,12 @@
 // that a program wrote straight into a layer's folder (spec layer-formats §a.6).
 #pragma once
 
+#include <string>
+
+#include "base/bytes.h"
 #include "base/expected.h"
 #include "fs/dir.h"
+#include "portable/entry.h"
 
 namespace wclayer::portable {
 
@@ -15,5 +19,10 @@ struct ScanResult {
 // folders with the default descriptors (spec layer-formats §d) and the write times of the disk,
 // symbolic links as such, hard links as such.
 Expected<ScanResult> ScanTree(const fs::Dir& layer, const fs::Dir& folder);
+
+// The entry of one file, folder or link as ScanTree describes it, but that it is a file even if it
+// has other names. `piece`: room to read in.
+Expected<Entry> ScanEntry(const fs::Dir& layer, const std::string& path, const fs::Info& info,
+                          Buffer& piece);
 
 }  // namespace wclayer::portable

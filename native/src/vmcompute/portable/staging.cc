@@ -3,9 +3,16 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/layer_id.h"
 #include "base/limits.h"
+#include "base/quietly.h"
+#include "base/upcase.h"
+#include "fs/folder_names.h"
+#include "fs/mount.h"
+#include "fs/system.h"
 #include "portable/metadata.h"
 #include "portable/names.h"
+#include "portable/settle.h"
 
 namespace wclayer::portable {
 namespace {
@@ -17,6 +24,8 @@ constexpr char kLocks[] = "locks";
 // '+' cannot be in an id, so these never meet the lock of a layer.
 constexpr std::string_view kStagingLock = "staging+";
 constexpr std::string_view kRemovalLock = "removing+";
+// For a lock that is ours alone: a recovery elsewhere may just be looking whether it is free.
+constexpr std::chrono::seconds kOwnLockWait{10};
 constexpr std::size_t kMaxKeptFile = 4u << 20;
 
 std::string Below(std::string_view folder, std::string_view name) {
@@ -24,15 +33,20 @@ std::string Below(std::string_view folder, std::string_view name) {
 }
 
 bool IsRemoval(std::string_view name) {
-  constexpr std::string_view kEnd = kRemoving;
-  return name.size() > kEnd.size() && name.substr(name.size() - kEnd.size()) == kEnd;
+  return name.size() > kRemoving.size() && name.ends_with(kRemoving);
 }
 
-std::string LowerAscii(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
+// A stub holds neither a record nor a top folder: this one was filled, and lost its metadata.
+Expected<bool> WasFilled(const fs::Dir& layer) {
+  for (const char* trace : {kCommitRecord, "Files", "Hives", "UtilityVM"}) {
+    WCLAYER_ASSIGN(const bool there, layer.Exists(trace));
+    if (there) return true;
+  }
+  return false;
+}
+
+Error Damaged(const std::string& id) {
+  return Error(Errc::kLayerDamaged, "the layer was filled and lost its metadata; repair it").Of(id);
 }
 
 bool Busy(const Error& error) {
@@ -46,11 +60,11 @@ Expected<std::unique_ptr<Staging>> Staging::Begin(std::shared_ptr<Home> home) {
   staging->home_ = std::move(home);
   WCLAYER_ASSIGN(staging->private_, staging->home_->Private());
   WCLAYER_ASSIGN(staging->locks_, staging->private_.OpenDir(kLocks));
-  WCLAYER_ASSIGN(staging->name_, FreshName());
+  WCLAYER_ASSIGN(staging->name_, fs::FreshName());
   // The lock first: a folder without one is anybody's to clear.
   WCLAYER_ASSIGN(staging->lock_,
                  fs::FileLock::Acquire(staging->locks_, std::string(kStagingLock) + staging->name_,
-                                       fs::LockMode::kExclusive, {}));
+                                       fs::LockMode::kExclusive, kOwnLockWait));
   const std::string below = Below(kStaging, staging->name_);
   WCLAYER_TRY(staging->private_.MakeDir(below));
   WCLAYER_ASSIGN(staging->dir_, staging->private_.OpenDir(below));
@@ -63,11 +77,10 @@ Staging::~Staging() {
   if (!private_) return;
   dir_ = fs::Dir();
   // What cannot be removed now is removed by the next Recover.
-  const auto gone = private_.RemoveTree(Below(kStaging, name_));
-  if (gone && lock_) {
-    const auto unlocked = locks_.Remove(std::string(kStagingLock) + name_);
-    (void)unlocked.has_value();
-  }
+  Quietly([this]() -> Status {
+    WCLAYER_TRY(private_.RemoveTree(Below(kStaging, name_)));
+    return lock_ ? locks_.Remove(std::string(kStagingLock) + name_) : Status();
+  });
 }
 
 Status Staging::KeepFilesOf(const fs::Dir& stub) const {
@@ -77,7 +90,7 @@ Status Staging::KeepFilesOf(const fs::Dir& stub) const {
     WCLAYER_ASSIGN(const bool there, dir_.Exists(item.name));
     if (there) continue;
     WCLAYER_ASSIGN(const auto text, stub.ReadSmall(item.name, kMaxKeptFile));
-    WCLAYER_TRY(dir_.ReplaceSmall(item.name, text, fs::Durability::kNone));
+    WCLAYER_TRY(dir_.MakeSmall(item.name, text));
   }
   return {};
 }
@@ -91,19 +104,22 @@ Status Staging::Publish(const std::string& id, bool flush) {
     WCLAYER_ASSIGN(const auto kind, home_->KindOf(id));
     if (kind != LayerKind::kCreated) return filled;
     WCLAYER_ASSIGN(const auto stub, root.OpenDir(*stub_name));
+    WCLAYER_ASSIGN(const bool damaged, WasFilled(stub));
+    if (damaged) return Damaged(id);
     WCLAYER_TRY(KeepFilesOf(stub));
   }
   if (durability != fs::Durability::kNone) WCLAYER_TRY(dir_.SyncFileSystem());
   WCLAYER_ASSIGN(const auto staging, private_.OpenDir(kStaging));
   const std::string& target = stub_name ? *stub_name : id;
   if (!stub_name) {
+    WCLAYER_TRY(fs::NoteCapitals(root, id));
     auto renamed = staging.Rename(name_, root, target, RenameMode::kNoReplace);
     if (!renamed) return renamed.error().sys_errno == EEXIST ? filled : std::move(renamed).error();
   } else {
     WCLAYER_TRY(staging.Rename(name_, root, target, RenameMode::kExchange));
     // Someone may have filled the stub meanwhile: then theirs stays.
     WCLAYER_ASSIGN(const auto out, staging.OpenDir(name_));
-    WCLAYER_ASSIGN(const bool was_filled, out.Exists(Below(kPrivate, kMetadataFile)));
+    WCLAYER_ASSIGN(const bool was_filled, HoldsContent(out));
     if (was_filled) {
       WCLAYER_TRY(staging.Rename(name_, root, target, RenameMode::kExchange));
       return filled;
@@ -111,6 +127,57 @@ Status Staging::Publish(const std::string& id, bool flush) {
   }
   if (durability == fs::Durability::kFull) WCLAYER_TRY(root.Sync());
   return {};
+}
+
+Status Staging::PublishInto(const std::string& id) {
+  WCLAYER_ASSIGN(const auto folder, home_->FolderOf(id));
+  if (!folder) return Publish(id);
+  WCLAYER_ASSIGN(const auto lock, LockContent(*home_, id));
+  WCLAYER_ASSIGN(const auto kind, home_->KindOf(id));
+  if (kind != LayerKind::kCreated)
+    return Error(Errc::kLayerExists, "the layer is filled already").Of(id);
+  WCLAYER_ASSIGN(const auto root, home_->Root());
+  WCLAYER_ASSIGN(const auto layer, root.OpenDir(*folder));
+  // Top folders tell nothing here: an import that was broken off leaves them.
+  WCLAYER_ASSIGN(const bool recorded, layer.Exists(kCommitRecord));
+  if (recorded) return Damaged(id);
+  const auto durability = home_->durability();
+  if (durability != fs::Durability::kNone) WCLAYER_TRY(dir_.SyncFileSystem());
+  WCLAYER_TRY(MoveInto(layer));
+  return durability == fs::Durability::kFull ? layer.SyncFileSystem() : Status();
+}
+
+// What an import that was broken off left there is replaced.
+Status Staging::MoveInto(const fs::Dir& layer) const {
+  WCLAYER_ASSIGN(const auto listed, dir_.List());
+  for (const auto& item : listed) {
+    if (item.name == kPrivate) continue;
+    WCLAYER_TRY(layer.RemoveTree(item.name));
+    WCLAYER_TRY(dir_.Rename(item.name, layer, item.name, RenameMode::kNoReplace));
+  }
+  WCLAYER_TRY(layer.MakeDirs(kPrivate));
+  WCLAYER_ASSIGN(const auto from, dir_.OpenDir(kPrivate));
+  WCLAYER_ASSIGN(const auto to, layer.OpenDir(kPrivate));
+  WCLAYER_ASSIGN(const auto own, from.List());
+  for (const auto& item : own)
+    if (item.name != kUnsettledFile)
+      WCLAYER_TRY(from.Rename(item.name, to, item.name, RenameMode::kReplace));
+  return from.Rename(kUnsettledFile, to, kUnsettledFile, RenameMode::kNoReplace);
+}
+
+Status Staging::Replace(const std::string& id) {
+  WCLAYER_ASSIGN(const auto root, home_->Root());
+  WCLAYER_ASSIGN(const auto folder, home_->FolderOf(id));
+  if (!folder) return Error(Errc::kLayerNotFound, "the layer is gone").Of(id);
+  {
+    WCLAYER_ASSIGN(const auto old, root.OpenDir(*folder));
+    WCLAYER_TRY(KeepFilesOf(old));
+  }
+  const auto durability = home_->durability();
+  if (durability != fs::Durability::kNone) WCLAYER_TRY(dir_.SyncFileSystem());
+  WCLAYER_ASSIGN(const auto staging, private_.OpenDir(kStaging));
+  WCLAYER_TRY(staging.Rename(name_, root, *folder, RenameMode::kExchange));
+  return durability == fs::Durability::kFull ? root.Sync() : Status();
 }
 
 Status RecoverStaging(Home& home) {
@@ -123,18 +190,11 @@ Status RecoverStaging(Home& home) {
     auto lock = fs::FileLock::Acquire(locks_dir, lock_name, fs::LockMode::kExclusive, {});
     if (!lock && Busy(lock.error())) continue;
     if (!lock) return std::move(lock).error();
+    WCLAYER_TRY(fs::EndTrials(home.PrivatePath(Below(kStaging, item.name))));
     WCLAYER_TRY(staging.RemoveTree(item.name));
     WCLAYER_TRY(locks_dir.Remove(lock_name));
   }
-  WCLAYER_ASSIGN(const auto locks, locks_dir.List());
-  for (const auto& item : locks) {
-    if (!item.name.starts_with(kStagingLock)) continue;
-    auto lock = fs::FileLock::Acquire(locks_dir, item.name, fs::LockMode::kExclusive, {});
-    if (!lock) continue;  // in use
-    WCLAYER_ASSIGN(const bool there, staging.Exists(item.name.substr(kStagingLock.size())));
-    if (!there) WCLAYER_TRY(locks_dir.Remove(item.name));
-  }
-  return {};
+  return fs::RemoveFreeLocks(locks_dir, kStagingLock);
 }
 
 Status RemoveLayer(Home& home, const std::string& id) {
@@ -143,7 +203,7 @@ Status RemoveLayer(Home& home, const std::string& id) {
   WCLAYER_ASSIGN(const auto own, home.Private());
   WCLAYER_ASSIGN(const auto locks, own.OpenDir(kLocks));
   WCLAYER_ASSIGN(const auto root, home.Root());
-  const std::string removal = IsRemoval(*folder) ? *folder : *folder + kRemoving;
+  const std::string removal = IsRemoval(*folder) ? *folder : *folder + std::string(kRemoving);
   const std::string lock_name = std::string(kRemovalLock) + LowerAscii(removal);
   WCLAYER_ASSIGN(const auto lock, fs::FileLock::Acquire(locks, lock_name, fs::LockMode::kExclusive,
                                                         std::chrono::seconds(10)));
@@ -161,7 +221,7 @@ Status RecoverRemovals(Home& home) {
   WCLAYER_ASSIGN(const auto root, home.Root());
   WCLAYER_ASSIGN(const auto listed, root.List());
   for (const auto& item : listed) {
-    if (item.type != fs::Type::kDirectory || !IsRemoval(item.name) || !CheckId(item.name, true))
+    if (item.type != fs::Type::kDirectory || !IsRemoval(item.name) || !CheckIdOrRemoval(item.name))
       continue;
     const std::string lock_name = std::string(kRemovalLock) + LowerAscii(item.name);
     auto lock = fs::FileLock::Acquire(locks, lock_name, fs::LockMode::kExclusive, {});
@@ -170,7 +230,7 @@ Status RecoverRemovals(Home& home) {
     WCLAYER_TRY(root.RemoveTree(item.name));
     WCLAYER_TRY(locks.Remove(lock_name));
   }
-  return {};
+  return fs::RemoveFreeLocks(locks, kRemovalLock);
 }
 
 }  // namespace wclayer::portable

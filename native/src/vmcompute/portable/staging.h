@@ -26,10 +26,18 @@ class Staging {
   // the new folder has them. kLayerExists if the id holds content.
   // `flush` false: a folder of which nothing would be missed after a power failure.
   Status Publish(const std::string& id, bool flush = true);
+  // Fills the created layer `id` where it lies, as callers of the plain ABI need it: they keep the
+  // folder open, go on working in it, and what they put there before (UtilityVM) stays. The
+  // metadata comes last. If there is no such layer: as Publish.
+  Status PublishInto(const std::string& id);
+  // Flushes and takes the place of the layer `id`, whatever that holds but for its own small files,
+  // by one rename; the old content goes with this object.
+  Status Replace(const std::string& id);
 
  private:
   Staging() = default;
   Status KeepFilesOf(const fs::Dir& stub) const;
+  Status MoveInto(const fs::Dir& layer) const;
 
   std::shared_ptr<Home> home_;
   std::string name_;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/layer_id.h"
 #include "base/utf16.h"
 #include "fs/system.h"
 #include "portable/base_image.h"
@@ -121,9 +122,9 @@ Hresult WCLAYER_ABI GetLayerMountPathCall(const DriverInfo* info, Utf16 id, std:
 Hresult WCLAYER_ABI CreateLayerCall(const DriverInfo* info, Utf16 id, Utf16 parent) {
   return Call("CreateLayer", [&]() -> Status {
     WCLAYER_ASSIGN(const auto address, AllHomes().Resolve(info, id));
-    const std::string parent_id = parent == nullptr ? "" : LastComponent(ToUtf8(parent));
+    const std::string parent_id(LastComponent(parent == nullptr ? "" : ToUtf8(parent)));
     if (!parent_id.empty()) WCLAYER_TRY(CheckId(parent_id));
-    return CreateLayer(*address.home, address.id, parent_id);
+    return CreateLayer(address.home, address.id, parent_id);
   });
 }
 
@@ -255,6 +256,20 @@ Hresult WCLAYER_ABI ImportLayerBeginCall(const DriverInfo* info, Utf16 id,
   });
 }
 
+Hresult WCLAYER_ABI ImportLayerReplaceCall(const DriverInfo* info, Utf16 id,
+                                           const LayerDescriptor* descriptors, std::uint32_t count,
+                                           void** context) {
+  return Call("ImportLayerReplace", [&]() -> Status {
+    if (context == nullptr) return Missing("context");
+    *context = nullptr;
+    WCLAYER_ASSIGN(auto target, Resolve(info, id, descriptors, count));
+    WCLAYER_ASSIGN(auto import, Import::Replace(target.address.home, target.address.id,
+                                                std::move(target.parents)));
+    *context = import.release();
+    return {};
+  });
+}
+
 Expected<ImportedEntry> EntryOf(Utf16 name, const FileBasicInfo* info,
                                 const vmcompute::EntryExtra* extra) {
   if (name == nullptr) return Missing("name");
@@ -346,6 +361,29 @@ Hresult WCLAYER_ABI ImportLayerReadBackCall(void* context, std::uint64_t ordinal
                    static_cast<Import*>(context)->ReadBack(ordinal, stream, offset, room));
     *read = static_cast<std::uint32_t>(got);
     return {};
+  });
+}
+
+Hresult WCLAYER_ABI ImportLayerDeferCall(void* context) {
+  return Call("ImportLayerDefer", [&]() -> Status {
+    if (context == nullptr) return Missing("context");
+    static_cast<Import*>(context)->Defer();
+    return {};
+  });
+}
+
+Hresult WCLAYER_ABI ImportLayerSealCall(void* context) {
+  return Call("ImportLayerSeal", [&]() -> Status {
+    if (context == nullptr) return Missing("context");
+    static_cast<Import*>(context)->Seal();
+    return {};
+  });
+}
+
+Hresult WCLAYER_ABI ImportLayerRunSealedCall(void* context) {
+  return Call("ImportLayerRunSealed", [&]() -> Status {
+    if (context == nullptr) return Missing("context");
+    return static_cast<Import*>(context)->RunSealed();
   });
 }
 
@@ -511,13 +549,14 @@ Hresult WCLAYER_ABI LayerStateCall(const DriverInfo* info, Utf16 id, std::uint32
   });
 }
 
-Hresult WCLAYER_ABI VerifyLayerCall(const DriverInfo* info, Utf16 id, void* user,
+Hresult WCLAYER_ABI VerifyLayerCall(const DriverInfo* info, Utf16 id, std::uint32_t payloads,
+                                    void* user,
                                     void (*report)(void* user, const char* path,
                                                    const char* problem)) {
   return Call("VerifyLayer", [&]() -> Status {
     if (report == nullptr) return Missing("report");
     WCLAYER_ASSIGN(const auto address, AllHomes().Resolve(info, id));
-    return VerifyLayer(*address.home, address.id,
+    return VerifyLayer(*address.home, address.id, payloads != 0,
                        [&](std::string_view path, std::string_view problem) {
                          report(user, std::string(path).c_str(), std::string(problem).c_str());
                        });
@@ -540,6 +579,10 @@ vmcompute::Extensions MakeExtensions() {
   ours.ImportLayerEntry = ImportLayerEntryCall;
   ours.ImportLayerReadBack = ImportLayerReadBackCall;
   ours.ImportLayerFolder = ImportLayerFolderCall;
+  ours.ImportLayerReplace = ImportLayerReplaceCall;
+  ours.ImportLayerDefer = ImportLayerDeferCall;
+  ours.ImportLayerSeal = ImportLayerSealCall;
+  ours.ImportLayerRunSealed = ImportLayerRunSealedCall;
   ours.ImportLayerAbort = ImportLayerAbortCall;
   ours.ExportLayerDescribe = ExportLayerDescribeCall;
   ours.ExportLayerChange = ExportLayerChangeCall;

@@ -9,6 +9,8 @@
 namespace wclayer::portable {
 namespace {
 
+using fs::StoredTimes;
+
 constexpr std::size_t kPiece = 256u << 10;
 constexpr std::string_view kFolderSuffix = ".$wcidirs$";
 constexpr char kTombstonesFile[] = "tombstones.txt";
@@ -55,7 +57,7 @@ class FolderWriter {
     if (Below(entry.path, "Hives")) {
       WCLAYER_ASSIGN(const auto file, parent_.CreateFile(name));
       WCLAYER_TRY(CopyPlain(source, file.get()));
-      return WriteStoredTimes(file.get(), TimesOf(entry));
+      return fs::WriteStoredTimes(file.get(), TimesOf(entry));
     }
     return PutStored(source, name);
   }
@@ -75,7 +77,7 @@ class FolderWriter {
       Buffer word;
       AppendLe(word, folder.attributes);
       WCLAYER_TRY(fs::WriteAt(file.get(), word, 0));
-      WCLAYER_TRY(WriteStoredTimes(file.get(), TimesOf(folder)));
+      WCLAYER_TRY(fs::WriteStoredTimes(file.get(), TimesOf(folder)));
     }
     const Buffer hive = MinimalHive();
     for (const auto name : kDeltaNames) {
@@ -84,7 +86,7 @@ class FolderWriter {
       WCLAYER_TRY(fs::WriteAt(file.get(), hive, 0));
       Entry entry = folder;
       entry.attributes = 0x20;
-      WCLAYER_TRY(WriteStoredTimes(file.get(), TimesOf(entry)));
+      WCLAYER_TRY(fs::WriteStoredTimes(file.get(), TimesOf(entry)));
     }
     return {};
   }
@@ -132,7 +134,7 @@ class FolderWriter {
       have = 0;
       if (got == 0) break;
     }
-    return WriteStoredTimes(file.get(), TimesOf(source.entry()));
+    return fs::WriteStoredTimes(file.get(), TimesOf(source.entry()));
   }
 
   // The main data alone.

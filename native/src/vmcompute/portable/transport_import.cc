@@ -7,6 +7,8 @@
 namespace wclayer::portable {
 namespace {
 
+using fs::StoredTimes;
+
 constexpr std::size_t kPiece = 256u << 10;
 constexpr std::string_view kFolderSuffix = ".$wcidirs$";
 constexpr char kTombstonesFile[] = "tombstones.txt";
@@ -91,13 +93,16 @@ class FolderReader {
     if (stored) {
       WCLAYER_ASSIGN(const auto file, root_.OpenFile(path + std::string(kFolderSuffix)));
       WCLAYER_TRY(PutStored(path, file.get(), kFolderAttributes));
-    } else {
-      WCLAYER_ASSIGN(const auto info, root_.Stat(path));
-      WCLAYER_ASSIGN(const auto times, ReadStoredTimes(-1, info, kFolderAttributes));
-      WCLAYER_TRY(Add(path, times));
     }
     WCLAYER_ASSIGN(const auto dir, root_.OpenDir(path));
     WCLAYER_ASSIGN(auto items, dir.List());
+    // One without metadata is as the nearest parent has it (C16): made when something is put into
+    // it. An empty one stands for itself; top folders may be there for no more than the format.
+    if (!stored && items.empty() && path.find('/') != std::string::npos) {
+      WCLAYER_ASSIGN(const auto info, root_.Stat(path));
+      WCLAYER_ASSIGN(const auto times, fs::ReadStoredTimes(-1, info, kFolderAttributes));
+      WCLAYER_TRY(Add(path, times));
+    }
     stack_.push_back({path, std::move(items), 0});
     return {};
   }
@@ -117,7 +122,7 @@ class FolderReader {
 
   Status PutStored(const std::string& path, int file, std::uint32_t default_attributes) {
     WCLAYER_ASSIGN(const auto info, fs::StatFd(file));
-    WCLAYER_ASSIGN(auto times, ReadStoredTimes(file, info, default_attributes));
+    WCLAYER_ASSIGN(auto times, fs::ReadStoredTimes(file, info, default_attributes));
     std::uint64_t at = 0;
     // TP4 wrote no attribute word. Where both readings fit, the newer form is meant.
     bool word = info.size >= kWord;
@@ -143,7 +148,7 @@ class FolderReader {
 
   Status PutPlain(const std::string& path, int file) {
     WCLAYER_ASSIGN(const auto info, fs::StatFd(file));
-    WCLAYER_ASSIGN(const auto times, ReadStoredTimes(file, info, kFileAttributes));
+    WCLAYER_ASSIGN(const auto times, fs::ReadStoredTimes(file, info, kFileAttributes));
     WCLAYER_TRY(Add(path, times));
     backup::StreamHeader header;
     header.size = info.size;
@@ -207,7 +212,7 @@ Status ImportFromFolder(const std::shared_ptr<Home>& home, const std::string& id
   WCLAYER_ASSIGN(const auto import, Import::Begin(home, id, parents));
   FolderReader reader(*import, std::move(root));
   WCLAYER_TRY(reader.Run());
-  return import->End();
+  return import->EndUnsettled();
 }
 
 }  // namespace wclayer::portable

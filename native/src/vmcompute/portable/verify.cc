@@ -15,8 +15,11 @@ constexpr std::size_t kPiece = 256u << 10;
 
 class Verifier {
  public:
-  Verifier(ChainLayer layer, const ReportProblem& report)
-      : layer_(std::move(layer)), report_(&report), piece_(kPiece) {}
+  Verifier(ChainLayer layer, bool payloads, const ReportProblem& report)
+      : layer_(std::move(layer)),
+        payloads_(payloads),
+        report_(&report),
+        piece_(payloads ? kPiece : 0) {}
 
   Status Run() {
     WCLAYER_TRY(layer_.metadata->CheckAll());
@@ -72,7 +75,9 @@ class Verifier {
   Status CheckEntry(const Node& node, fs::Type type, const fs::Dir& dir) {
     Entry entry;
     WCLAYER_TRY(layer_.metadata->Read(node.ordinal, entry));
-    for (const auto& stream : entry.streams) WCLAYER_TRY(CheckStream(entry, stream));
+    if (payloads_) {
+      for (const auto& stream : entry.streams) WCLAYER_TRY(CheckStream(entry, stream));
+    }
     if (const StreamRecord* reparse = entry.Reparse();
         reparse != nullptr && node.parent != kNoOrdinal) {
       const auto text = LinkText(entry.path, reparse->inline_data);
@@ -146,7 +151,7 @@ class Verifier {
                              std::to_string(entry.size));
       return {};
     }
-    if (!entry.has_checksum) return {};
+    if (!payloads_ || !entry.has_checksum) return {};
     io::StreamChecksum sum;
     const auto add = [&](std::uint64_t offset, std::uint64_t size) -> Status {
       for (std::uint64_t at = 0; at < size;) {
@@ -175,13 +180,15 @@ class Verifier {
   }
 
   ChainLayer layer_;
+  bool payloads_;
   const ReportProblem* report_;
   Buffer piece_;
 };
 
 }  // namespace
 
-Status VerifyLayer(const Home& home, const std::string& id, const ReportProblem& report) {
+Status VerifyLayer(const Home& home, const std::string& id, bool payloads,
+                   const ReportProblem& report) {
   WCLAYER_ASSIGN(const auto kind, home.KindOf(id));
   if (kind == LayerKind::kNone)
     return Error(Errc::kLayerNotFound, "there is no layer of this id").Of(id);
@@ -205,7 +212,7 @@ Status VerifyLayer(const Home& home, const std::string& id, const ReportProblem&
     return {};
   }
   layer.metadata = *std::move(reader);
-  Verifier verifier(std::move(layer), report);
+  Verifier verifier(std::move(layer), payloads, report);
   auto checked = verifier.Run();
   if (!checked && checked.error().code == Errc::kLayerDamaged) {
     report(checked.error().path, checked.error().message);

@@ -8,16 +8,19 @@ import org.jspecify.annotations.Nullable;
  * @param expectedDiffId digest that the uncompressed tar must have ({@code sha256:…}), or null. With an expected digest a
  *     layer that is there already, with that digest and parent, is a success without a write
  * @param expectedBlobDigest digest that the archive as given must have, or null
+ * @param osVersion {@code os.version} of the image the layer is from, or null. On the system backend a newer one than
+ *     this host's is an {@link OsVersionMismatchException}; the portable store takes every one
  * @param progress hears of progress, or null
  * @param cancellation cancels the call, or null
  */
 public record ApplyOptions(
         @Nullable String expectedDiffId,
         @Nullable String expectedBlobDigest,
+        @Nullable String osVersion,
         @Nullable ProgressListener progress,
         @Nullable CancellationToken cancellation) {
     /** Any digest, no listener, not cancellable. */
-    public static final ApplyOptions DEFAULT = new ApplyOptions(null, null, null, null);
+    public static final ApplyOptions DEFAULT = new ApplyOptions(null, null, null, null, null);
 
     /**
      * A copy that expects a diffID.
@@ -26,7 +29,7 @@ public record ApplyOptions(
      * @return the copy
      */
     public ApplyOptions withExpectedDiffId(String value) {
-        return new ApplyOptions(value, expectedBlobDigest, progress, cancellation);
+        return new ApplyOptions(value, expectedBlobDigest, osVersion, progress, cancellation);
     }
 
     /**
@@ -36,7 +39,17 @@ public record ApplyOptions(
      * @return the copy
      */
     public ApplyOptions withExpectedBlobDigest(String value) {
-        return new ApplyOptions(expectedDiffId, value, progress, cancellation);
+        return new ApplyOptions(expectedDiffId, value, osVersion, progress, cancellation);
+    }
+
+    /**
+     * A copy that tells what Windows the image is for.
+     *
+     * @param value {@code os.version} of the image's configuration, as {@code 10.0.20348.2402}
+     * @return the copy
+     */
+    public ApplyOptions withOsVersion(String value) {
+        return new ApplyOptions(expectedDiffId, expectedBlobDigest, value, progress, cancellation);
     }
 
     /**
@@ -46,7 +59,7 @@ public record ApplyOptions(
      * @return the copy
      */
     public ApplyOptions withProgress(ProgressListener value) {
-        return new ApplyOptions(expectedDiffId, expectedBlobDigest, value, cancellation);
+        return new ApplyOptions(expectedDiffId, expectedBlobDigest, osVersion, value, cancellation);
     }
 
     /**
@@ -56,6 +69,6 @@ public record ApplyOptions(
      * @return the copy
      */
     public ApplyOptions withCancellation(CancellationToken value) {
-        return new ApplyOptions(expectedDiffId, expectedBlobDigest, progress, value);
+        return new ApplyOptions(expectedDiffId, expectedBlobDigest, osVersion, progress, value);
     }
 }

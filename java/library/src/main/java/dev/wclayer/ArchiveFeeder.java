@@ -51,7 +51,11 @@ interface ArchiveFeeder {
         return (apply, pool, control) -> {
             byte[] heap = new byte[64 << 10];
             bySlab(apply, pool, control, slab -> {
-                int count = in.read(heap, 0, Math.min(heap.length, slab.remaining()));
+                int room = Math.min(heap.length, slab.remaining());
+                int count = in.read(heap, 0, room);
+                if (count > room) {
+                    throw new IOException("the stream says that it read " + count + " bytes where " + room + " fit");
+                }
                 if (count > 0) {
                     slab.put(heap, 0, count);
                 }
@@ -75,9 +79,14 @@ interface ArchiveFeeder {
                 control.check();
                 slab.clear();
                 while (slab.hasRemaining()) {
-                    if (source.read(slab) < 0) {
+                    int count = source.read(slab);
+                    if (count < 0) {
                         more = false;
                         break;
+                    }
+                    if (count == 0) { // a source that has nothing yet: whoever waits for it can be called off
+                        control.check();
+                        Thread.onSpinWait();
                     }
                 }
                 apply.write(slab, 0, slab.position());

@@ -39,7 +39,11 @@ public enum ErrorCode {
     /** The backend asked for cannot run here: vmcompute.dll is missing, or the kernel lacks something. */
     BACKEND_UNAVAILABLE(18, "BackendUnavailable"),
     /** The layer was first mounted by overlayfs (or as a checkout), and that is not possible here. */
-    MOUNT_MISMATCH(19, "MountMismatch");
+    MOUNT_MISMATCH(19, "MountMismatch"),
+    /** A call of vmcompute.dll has not returned in time, or an earlier one on this layer has not. */
+    CALL_TIMEOUT(21, "CallTimeout"),
+    /** The image is for a newer Windows than this host. Nothing was made. */
+    OS_VERSION_MISMATCH(22, "OsVersionMismatch");
 
     private final int number;
     private final String text;
@@ -52,7 +56,7 @@ public enum ErrorCode {
     /**
      * The number of the kind.
      *
-     * @return 1 to 19
+     * @return 1 to 22, never 20
      */
     public int number() {
         return number;

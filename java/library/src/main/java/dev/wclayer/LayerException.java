@@ -28,7 +28,9 @@ public abstract sealed class LayerException extends IOException
                 PlatformException,
                 OperationCancelledException,
                 BackendUnavailableException,
-                MountMismatchException {
+                MountMismatchException,
+                CallTimeoutException,
+                OsVersionMismatchException {
     private static final long serialVersionUID = 1L;
 
     /** What failed. */

@@ -90,6 +90,10 @@ final class Records {
         return new LayerProblem(record.text(), record.text(), record.text());
     }
 
+    static Garbage garbage(RecordReader record) {
+        return new Garbage(record.text(), record.text());
+    }
+
     static CustomImageInfo image(RecordReader record) {
         String id = record.text();
         String name = record.text();

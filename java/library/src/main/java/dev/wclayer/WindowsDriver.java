@@ -481,9 +481,15 @@ public final class WindowsDriver implements AutoCloseable {
 
     private ApplyResult apply(String id, @Nullable String parent, ArchiveFeeder archive, ApplyOptions options)
             throws IOException {
-        try (ApplyHandle apply = openApply(named(id), parent, options);
+        return feed("ApplyDiff", id, openApply(named(id), parent, options), archive, options);
+    }
+
+    private ApplyResult feed(
+            String operation, String id, ApplyHandle opened, ArchiveFeeder archive, ApplyOptions options)
+            throws IOException {
+        try (ApplyHandle apply = opened;
                 Control control =
-                        new Control("ApplyDiff", id, options.progress(), options.cancellation(), apply::cancel)) {
+                        new Control(operation, id, options.progress(), options.cancellation(), apply::cancel)) {
             if (!apply.alreadyThere()) {
                 archive.feed(apply, handle.buffers(), control);
                 control.check();
@@ -505,11 +511,12 @@ public final class WindowsDriver implements AutoCloseable {
     private ApplyHandle openApply(String id, @Nullable String parent, ApplyOptions options) throws LayerException {
         String diffId = Objects.requireNonNullElse(options.expectedDiffId(), "");
         String blobDigest = Objects.requireNonNullElse(options.expectedBlobDigest(), "");
+        String osVersion = Objects.requireNonNullElse(options.osVersion(), "");
         for (; ; ) {
             if (Control.stopped(options.cancellation())) {
                 throw Failures.cancelled("ApplyDiff", id);
             }
-            Optional<ApplyHandle> apply = handle.openApply(id, parent, diffId, blobDigest);
+            Optional<ApplyHandle> apply = handle.openApply(id, parent, diffId, blobDigest, osVersion);
             if (apply.isPresent()) {
                 return apply.get();
             }
@@ -643,12 +650,100 @@ public final class WindowsDriver implements AutoCloseable {
      * @throws LayerException if the check itself failed
      */
     public List<LayerProblem> verify(String... ids) throws LayerException {
+        return verify(VerifyDepth.FULL, ids);
+    }
+
+    /**
+     * Checks layers, quickly or every stored byte. Safe while others use the store: what they make or remove meanwhile
+     * is no problem.
+     *
+     * @param depth how closely
+     * @param ids the layers; none: all, and what is left over in the home
+     * @return what is wrong; empty if nothing is
+     * @throws LayerNotFoundException if one of the layers does not exist
+     * @throws LayerException if the check itself failed
+     */
+    public List<LayerProblem> verify(VerifyDepth depth, String... ids) throws LayerException {
+        return handle.query(Query.VERIFY, lines("Verify", List.of(ids)), depth.text(), Records::problem);
+    }
+
+    /**
+     * Mends a damaged layer from its blob, in place: as {@link #repair(String, Path, ApplyOptions)} without options.
+     *
+     * @param id the layer
+     * @param blob the archive that it was made of
+     * @return size and digests
+     * @throws IOException as the other form does
+     */
+    public ApplyResult repair(String id, Path blob) throws IOException {
+        return repair(id, blob, ApplyOptions.DEFAULT);
+    }
+
+    /**
+     * Mends a layer from its blob, in place: id, chain and children stay, and a crash leaves the old content or the new.
+     * The tar in the archive must have the diffID that the layer's record tells, however it is compressed.
+     *
+     * @param id the layer; not writable, and not made of a transport tar
+     * @param blob the archive that it was made of
+     * @param options progress and cancellation; the expected digest, needed only where the record is lost
+     * @return size and digests
+     * @throws DigestMismatchException if the archive is another one; the layer is as before
+     * @throws LayerBusyException if the layer is being read, or a layer built on it is mounted
+     * @throws LayerDamagedException if the record is lost and no digest is expected
+     * @throws IOException if it failed otherwise; the layer is as before
+     */
+    public ApplyResult repair(String id, Path blob, ApplyOptions options) throws IOException {
+        return repair(id, ArchiveFeeder.of(blob), options);
+    }
+
+    /**
+     * Mends a layer from its blob, in place, as the form with a file does.
+     *
+     * @param id the layer
+     * @param blob the archive that it was made of, read to its end and not closed
+     * @param options progress and cancellation; the expected digest, needed only where the record is lost
+     * @return size and digests
+     * @throws IOException as {@link #repair(String, Path, ApplyOptions)} does
+     */
+    public ApplyResult repair(String id, InputStream blob, ApplyOptions options) throws IOException {
+        return repair(id, ArchiveFeeder.of(blob), options);
+    }
+
+    private ApplyResult repair(String id, ArchiveFeeder archive, ApplyOptions options) throws IOException {
+        return feed(
+                "Repair",
+                id,
+                handle.openRepair(
+                        named(id),
+                        Objects.requireNonNullElse(options.expectedDiffId(), ""),
+                        Objects.requireNonNullElse(options.expectedBlobDigest(), "")),
+                archive,
+                options);
+    }
+
+    /**
+     * Removes what nothing uses. That is what killed processes left (as {@link #cleanup} does), and layers that were
+     * created, never filled and never can be, because an ancestor is missing. With roots, every layer goes too that is
+     * neither a root, nor an ancestor of one, nor mounted or an ancestor of what is mounted; without roots a layer with
+     * content is never removed. What others use or begin to use meanwhile stays.
+     *
+     * @param dryRun only tells what would go
+     * @param roots the layers that matter; none: all do
+     * @return what went, or would go
+     * @throws LayerNotFoundException if a root does not exist; nothing is removed then
+     * @throws LayerException if it failed; what went is gone, and the next call goes on
+     */
+    public List<Garbage> gc(boolean dryRun, String... roots) throws LayerException {
+        return handle.query(Query.GC, lines("Gc", List.of(roots)), dryRun ? "dry-run" : null, Records::garbage);
+    }
+
+    private static String lines(String operation, List<String> ids) throws LayerException {
         for (String id : ids) {
-            if (named(id).indexOf('\n') >= 0) {
-                throw Failures.argument("Verify", "not a layer id: it contains a line break");
+            if (id.isEmpty() || id.indexOf('\n') >= 0) {
+                throw Failures.argument(operation, "not a layer id: it is empty or contains a line break");
             }
         }
-        return handle.query(Query.VERIFY, String.join("\n", ids), null, Records::problem);
+        return String.join("\n", ids);
     }
 
     /**
@@ -741,6 +836,12 @@ public final class WindowsDriver implements AutoCloseable {
          * (milliseconds), {@code durability} ({@code full}, {@code data} or {@code none}), {@code mount} ({@code auto},
          * {@code overlay-legacy} or {@code checkout}), {@code strict} ({@code true} refuses tars without end blocks),
          * {@code zstdWindowLog} (10 to 27, default 23: 8 MiB), {@code backend}.
+         *
+         * <p>For calls of vmcompute.dll, without effect on the portable store: {@code callTimeout} (milliseconds until a
+         * call counts as hung, default 600,000; six times that for calls that move a layer's data), {@code callLimit}
+         * (calls at once in this process, 1 to 64, default 4), {@code busyWait} (milliseconds to try again while another
+         * process holds a layer, default 5,000), {@code layerNames} ({@code path}, as hcsshim, or {@code home}, as
+         * Docker's first drivers), {@code api} ({@code vmcompute} or {@code computestorage}).
          *
          * @param name the option; {@link #open} refuses unknown ones
          * @param value its value

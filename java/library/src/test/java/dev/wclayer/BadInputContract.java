@@ -7,6 +7,7 @@ import static dev.wclayer.LayerTars.tar;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
@@ -109,6 +110,54 @@ abstract class BadInputContract extends DriverTestCase {
         fails(InvalidLayerArgumentException.class, () -> driver.diff("child", "stub"));
         fails(InvalidLayerArgumentException.class, () -> driver.changes("child", "missing"));
         fails(InvalidLayerArgumentException.class, () -> driver.applyDiff("stub", "child", stream(BASE)));
+    }
+
+    /** What is small and becomes large, or says that it will: each ends at the limit that its error names. */
+    @Test
+    void bombs() throws IOException {
+        failsAt("max_ratio", zstdOfZeros(1 << 12)); // 512 MiB
+        failsAt(
+                "kMaxPaxBytesPerEntry",
+                new RawTars().add(new RawTars.Entry("x", 'x').size(5 << 20)).finish());
+        failsAt(
+                "kMaxPaxRecords",
+                new RawTars()
+                        .add(new RawTars.Entry("x", 'x').data("5 a=\n".repeat(70_000)))
+                        .finish());
+        failsAt("kMaxFileBytes", RawTars.tar(RawTars.file("Files/f", "").size((16L << 40) + 1)));
+        failsAt("kMaxFileBytes", RawTars.tar(RawTars.file("Files/f", "").record("size", "99999999999999")));
+        failsAt(
+                "kMaxSparseRanges",
+                RawTars.tar(RawTars.file("Files/f", "1048577\n")
+                        .record("GNU.sparse.major", "1")
+                        .record("GNU.sparse.minor", "0")
+                        .record("GNU.sparse.name", "Files/f")
+                        .record("GNU.sparse.realsize", "1")));
+    }
+
+    /** A frame that is one header of a file and then blocks of 128 KiB of zeros, four bytes each. */
+    private static byte[] zstdOfZeros(int blocks) throws IOException {
+        ByteArrayOutputStream frame = new ByteArrayOutputStream();
+        byte[] header =
+                Arrays.copyOf(RawTars.tar(RawTars.file("Files/zeros", "").size(8L << 30)), RawTars.BLOCK);
+        frame.writeBytes(new byte[] {0x28, (byte) 0xB5, 0x2F, (byte) 0xFD, 0x00, 0x38}); // a window of 128 KiB
+        writeBlock(frame, 0, header.length, header);
+        for (int i = 0; i < blocks; i++) {
+            writeBlock(frame, 1, 128 << 10, new byte[1]);
+        }
+        return frame.toByteArray();
+    }
+
+    private static void writeBlock(ByteArrayOutputStream frame, int type, int size, byte[] data) {
+        int head = type << 1 | size << 3;
+        frame.writeBytes(new byte[] {(byte) head, (byte) (head >> 8), (byte) (head >> 16)});
+        frame.writeBytes(data);
+    }
+
+    private void failsAt(String limit, byte[] input) throws IOException {
+        Throwable failure = failsAnyhow(LayerException.class, () -> driver.applyDiff("new", "", stream(input)));
+        assertThat(failure).hasMessageContaining(limit);
+        assertThat(driver.exists("new")).isFalse();
     }
 
     @Test

@@ -2,7 +2,7 @@ package dev.wclayer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.wclayer.internal.NativeMemory;
+import dev.wclayer.internal.NativeCounters;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -14,9 +14,11 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A home for each test, a driver on it, and what is checked after every test: nothing mounted, no handle left. */
+@ExtendWith(LeakCheck.class)
 abstract class DriverTestCase {
     @TempDir
     Path folder;
@@ -31,13 +33,13 @@ abstract class DriverTestCase {
     @BeforeEach
     void countHandles() {
         home = folder.resolve("home");
-        liveHandles = NativeMemory.liveHandles();
+        liveHandles = NativeCounters.liveHandles();
     }
 
     @AfterEach
     void closeAndCheck() throws IOException {
         opened.forEach(WindowsDriver::close);
-        assertThat(NativeMemory.liveHandles()).as("native handles").isEqualTo(liveHandles);
+        assertThat(NativeCounters.liveHandles()).as("native handles").isEqualTo(liveHandles);
         Path mounts = Path.of("/proc/self/mounts");
         if (Files.exists(mounts)) {
             assertThat(Files.readString(mounts)).as("mounts").doesNotContain(home.toString());

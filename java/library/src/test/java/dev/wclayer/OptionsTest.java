@@ -90,8 +90,9 @@ class OptionsTest {
         ApplyOptions apply = ApplyOptions.DEFAULT
                 .withExpectedDiffId("sha256:a")
                 .withExpectedBlobDigest("sha256:b")
+                .withOsVersion("10.0.20348")
                 .withProgress(listener)
                 .withCancellation(token);
-        assertThat(apply).isEqualTo(new ApplyOptions("sha256:a", "sha256:b", listener, token));
+        assertThat(apply).isEqualTo(new ApplyOptions("sha256:a", "sha256:b", "10.0.20348", listener, token));
     }
 }

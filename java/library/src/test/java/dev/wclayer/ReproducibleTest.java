@@ -93,18 +93,14 @@ class ReproducibleTest extends DriverTestCase {
 
     private static List<String> runAs(List<String> prefix, String[] setting, Path work, Path classes, int number) {
         List<String> command = new ArrayList<>(prefix);
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        if (Runtime.version().feature() >= 22) {
-            command.add("--enable-native-access=ALL-UNNAMED");
-        }
-        command.addAll(List.of(
-                "-Duser.timezone=" + setting[0],
-                "-Duser.language=" + setting[1],
-                "-Duser.country=" + setting[2],
-                "-Ddev.wclayer.native.workdir=" + work,
-                "-cp",
+        command.addAll(ChildJvm.command(
+                List.of(
+                        "-Duser.timezone=" + setting[0],
+                        "-Duser.language=" + setting[1],
+                        "-Duser.country=" + setting[2],
+                        "-Ddev.wclayer.native.workdir=" + work),
                 classes.resolve("classes") + ":" + classes.resolve("test-classes") + ":" + classes + "/*",
-                Writer.class.getName(),
+                Writer.class,
                 work.resolve("home-" + number).toString(),
                 work.resolve("golden.tar").toString(),
                 Integer.toString(number)));

@@ -5,10 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.net.URL;
 import java.net.URLClassLoader;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -66,23 +64,9 @@ class SeparateJvmTest extends DriverTestCase {
     }
 
     private String runHolder() throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        if (Runtime.version().feature() >= 22) {
-            command.add("--enable-native-access=ALL-UNNAMED");
-        }
-        command.addAll(List.of(
-                "-Xshare:auto",
-                "-cp",
-                CLASSES + ":" + Path.of("target", "test-classes"),
-                Holder.class.getName(),
-                home.toString()));
-        Process process = new ProcessBuilder(command)
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor()).as(output).isEqualTo(Holder.STATUS);
-        return output.trim();
+        List<String> command =
+                ChildJvm.command(List.of("-Xshare:auto"), ChildJvm.CLASSES, Holder.class, home.toString());
+        return ChildJvm.run(command, Holder.STATUS).trim();
     }
 
     /** Mounts a layer, writes, and dies without a word. */

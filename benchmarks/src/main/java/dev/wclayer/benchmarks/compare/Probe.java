@@ -2,11 +2,11 @@ package dev.wclayer.benchmarks.compare;
 
 import dev.wclayer.DiffOptions;
 import dev.wclayer.LayerDiff;
+import dev.wclayer.NativeMemory;
 import dev.wclayer.WindowsDriver;
 import dev.wclayer.benchmarks.task.CountingSink;
 import dev.wclayer.benchmarks.task.JavaCodec;
 import dev.wclayer.benchmarks.task.Packing;
-import dev.wclayer.internal.NativeMemory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,7 +34,7 @@ public final class Probe {
             default -> throw new IllegalArgumentException(args[0]);
         }
         boolean ours = args[0].equals("diff") || args[0].equals("apply");
-        long nativeBytes = ours ? NativeMemory.highWaterBytes() : 0;
+        long nativeBytes = ours ? NativeMemory.now().highWaterBytes() : 0;
         double resident = ChildJvm.residentBytes(Files.readString(Path.of("/proc/self/status")), "VmHWM:");
         System.out.printf(Locale.ROOT, "native %d resident %.0f%n", nativeBytes, resident);
     }

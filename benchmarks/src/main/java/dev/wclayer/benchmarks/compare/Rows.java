@@ -1,11 +1,13 @@
 package dev.wclayer.benchmarks.compare;
 
+import dev.wclayer.WindowsDriver;
 import dev.wclayer.benchmarks.compare.Row.Target;
 import dev.wclayer.benchmarks.data.DataSet;
 import dev.wclayer.benchmarks.data.DataSets;
 import dev.wclayer.benchmarks.task.ApplyTasks;
 import dev.wclayer.benchmarks.task.ChangeTasks;
 import dev.wclayer.benchmarks.task.DiffTasks;
+import dev.wclayer.benchmarks.task.HomeTasks;
 import dev.wclayer.benchmarks.task.JavaCodec;
 import dev.wclayer.benchmarks.task.ManyLayers;
 import dev.wclayer.benchmarks.task.Packing;
@@ -13,11 +15,13 @@ import dev.wclayer.benchmarks.task.Task;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 
 /** All the questions, with those we are compared with and what we set out to reach. */
 final class Rows {
     private static final String GNU_TAR = "GNU tar";
     private static final String TUNED = JavaCodec.COMMONS_TUNED.text();
+    private static final int TINY_LAYERS = 20;
     private static final String SHA256 = JavaCodec.COMMONS_SHA256.text();
 
     private final Scale scale;
@@ -36,6 +40,7 @@ final class Rows {
         all.core();
         all.changes();
         all.growth();
+        all.manyToLookThrough();
         all.rows.addAll(ProcessRows.of(scale));
         return all.rows;
     }
@@ -220,15 +225,34 @@ final class Rows {
 
     /** On a disk, where flushing means something. No target: what it costs is the disk's business. */
     private void durable() {
-        String set = "nano/10"; // every run stays on the disk until the end
-        time("apply-durable", "What does it cost that a layer survives a power cut?", set, List.of(), shop -> {
-            ApplyTasks apply = new ApplyTasks(shop.stage(set));
-            return List.of(
-                    apply.kept("wclayer", shop.closing(ProcessRows.open(shop.onDisk("flushed"), "full"))),
-                    apply.kept(
-                            "wclayer, durability=none",
-                            shop.closing(ProcessRows.open(shop.onDisk("unflushed"), "none"))));
-        });
+        // Every run of the first two stays on the disk until the end.
+        for (String set : List.of("nano/10", "small/100")) {
+            durable(set, (shop, name, driver) -> new ApplyTasks(shop.stage(set)).kept(name, driver));
+        }
+        durable(
+                TINY_LAYERS + " layers of 10 files",
+                (shop, name, driver) ->
+                        new ManyLayers(ten(shop), TINY_LAYERS, shop.fresh("tiny")).ours(name, driver));
+    }
+
+    private void durable(String set, DurableTask task) {
+        time(
+                "apply-durable",
+                "What does it cost that a layer survives a power cut?",
+                set,
+                List.of(),
+                shop -> List.of(
+                        task.in(shop, "wclayer", onDisk(shop, "full")),
+                        task.in(shop, "wclayer, durability=data", onDisk(shop, "data")),
+                        task.in(shop, "wclayer, durability=none", onDisk(shop, "none"))));
+    }
+
+    private static WindowsDriver onDisk(Workshop shop, String durability) throws IOException {
+        return shop.closing(ProcessRows.open(shop.onDisk("durability-" + durability), durability));
+    }
+
+    private interface DurableTask {
+        Task in(Workshop shop, String name, WindowsDriver driver) throws IOException;
     }
 
     private void manyLayers() {
@@ -239,12 +263,66 @@ final class Rows {
                 set,
                 List.of(new Target(SHA256, 2)),
                 shop -> {
-                    DataSets.Layer layer = shop.sets().layer(new DataSet("ten", DataSet.Shape.SMALL, 10, 3, 25_600));
-                    ManyLayers many = new ManyLayers(layer, scale.layers(), shop.fresh("many"));
+                    ManyLayers many = new ManyLayers(ten(shop), scale.layers(), shop.fresh("many"));
                     return List.of(
                             many.ours(shop.closing(ProcessRows.open(shop.fresh("home"), "none"))),
                             many.java(JavaCodec.COMMONS_SHA256));
                 });
+    }
+
+    /** A hundred times the layers, sixteen times the chain: what does a call cost then? */
+    private void manyToLookThrough() {
+        List<Integer> counts = List.of(10 * scale.layers(), scale.layers(), scale.layers() / 10);
+        String home = counts.get(0) + " layers in a home";
+        grown("home-list", "How long does it take to list a home?", home, counts, HomeTasks::ofLayers, HomeTasks::list);
+        grown(
+                "home-exists",
+                "How long do a thousand questions for a layer take?",
+                home,
+                counts,
+                HomeTasks::ofLayers,
+                HomeTasks::exists);
+        List<Integer> lengths = List.of(128, 32, 8);
+        String chain = "a chain of " + lengths.get(0);
+        grown(
+                "chain-mount",
+                "How long does it take to mount a layer on a chain?",
+                chain,
+                lengths,
+                HomeTasks::ofChain,
+                HomeTasks::mount);
+        grown(
+                "chain-diff",
+                "How long does the Diff of a layer on a chain take?",
+                chain,
+                lengths,
+                HomeTasks::ofChain,
+                HomeTasks::diff);
+    }
+
+    private interface Setting {
+        HomeTasks of(WindowsDriver driver, DataSets.Layer layer, int count) throws IOException;
+    }
+
+    private void grown(
+            String id,
+            String question,
+            String set,
+            List<Integer> counts,
+            Setting setting,
+            Function<HomeTasks, Task> task) {
+        time(id, question, set, List.of(), shop -> {
+            List<Task> tasks = new ArrayList<>();
+            for (int count : counts) {
+                WindowsDriver driver = shop.closing(ProcessRows.open(shop.fresh("home-" + count), "none"));
+                tasks.add(task.apply(setting.of(driver, ten(shop), count)));
+            }
+            return tasks;
+        });
+    }
+
+    private static DataSets.Layer ten(Workshop shop) throws IOException {
+        return shop.sets().layer(new DataSet("ten", DataSet.Shape.SMALL, 10, 3, 25_600));
     }
 
     private void core() {

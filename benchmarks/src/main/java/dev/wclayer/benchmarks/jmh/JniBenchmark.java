@@ -4,7 +4,7 @@ import dev.wclayer.DiffOptions;
 import dev.wclayer.LayerDiff;
 import dev.wclayer.benchmarks.compare.Workshop;
 import dev.wclayer.benchmarks.task.Stage;
-import dev.wclayer.internal.NativeMemory;
+import dev.wclayer.internal.NativeCounters;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
@@ -73,7 +73,7 @@ public class JniBenchmark {
     @Benchmark
     @OutputTimeUnit(TimeUnit.NANOSECONDS)
     public long emptyCall() {
-        return NativeMemory.liveHandles();
+        return NativeCounters.liveHandles();
     }
 
     /**

@@ -29,7 +29,12 @@ public final class ManyLayers {
 
     /** Ours: each a layer in the store. */
     public Task ours(WindowsDriver driver) {
-        return new Task("wclayer") {
+        return ours("wclayer", driver);
+    }
+
+    /** Ours under another name. */
+    public Task ours(String name, WindowsDriver driver) {
+        return new Task(name) {
             @Override
             public long run() throws IOException {
                 for (int i = 0; i < count; i++) {

@@ -44,8 +44,14 @@ final class ApplyCommand extends LayerCommand {
                     ? driver.applyDiff(id, parent, streams().in(), options)
                     : driver.applyDiff(id, parent, Path.of(file), options);
         }
+        tell(id, result, streams(), output);
+        return CommandLines.OK;
+    }
+
+    /** Prints what became of a tar. */
+    static void tell(String id, ApplyResult result, Streams streams, Output output) throws IOException {
         for (String warning : result.warnings()) {
-            streams().err().println("wclayer: warning: " + warning);
+            streams.err().println("wclayer: warning: " + warning);
         }
         if (output.wantsJson()) {
             JsonObject object = Json.object("id", id);
@@ -61,6 +67,5 @@ final class ApplyCommand extends LayerCommand {
             output.line("blobDigest " + result.blobDigest());
             output.line("blobBytes  " + result.blobBytes());
         }
-        return CommandLines.OK;
     }
 }

@@ -49,6 +49,9 @@ import picocli.CommandLine.Spec;
             CatCommand.class,
             LintCommand.class,
             VerifyCommand.class,
+            RepairCommand.class,
+            GcCommand.class,
+            HostCheckCommand.class,
         })
 final class Wclayer implements Runnable {
     /** Which of Docker's two Windows drivers. */

@@ -7,17 +7,42 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Runs command lines in this process, each with streams of its own. */
+/** Runs command lines in this process, each with streams of its own. None leaves a file open, nor a mount. */
 abstract class CliTestCase {
     @TempDir
     Path folder;
+
+    @AfterEach
+    void nothingIsOpen() throws IOException {
+        List<String> open = new ArrayList<>();
+        try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+            for (Path descriptor : descriptors) {
+                open.add(targetOf(descriptor));
+            }
+        }
+        assertThat(open).as("open files").noneMatch(path -> path.startsWith(folder.toString()));
+        assertThat(Files.readString(Path.of("/proc/self/mounts"))).as("mounts").doesNotContain(folder.toString());
+    }
+
+    private static String targetOf(Path descriptor) throws IOException {
+        try {
+            return Files.readSymbolicLink(descriptor).toString();
+        } catch (NoSuchFileException closedMeanwhile) {
+            return "";
+        }
+    }
 
     /** The outcome of one command line. */
     static final class Outcome {

@@ -224,6 +224,48 @@ class CommandsTest extends CliTestCase {
                 outcome.object().get("problems").getAsJsonArray().get(0).getAsJsonObject();
         assertThat(problem.keySet()).containsExactly("id", "path", "problem");
         assertThat(run("verify").lines().get(0)).startsWith("base: ");
+        assertThat(run("verify", "--quick").done().text())
+                .as("no payload is read")
+                .isEmpty();
+    }
+
+    @Test
+    void repairMendsWhatVerifyFound() throws IOException {
+        run("apply", "base", baseFile).done();
+        run("apply", "child", Files.write(folder.resolve("child.tar"), child).toString(), "--parent", "base")
+                .done();
+        Files.writeString(folder.resolve("home/base/Files/Windows/a.txt"), "CONTENT\n");
+        JsonObject error = run("repair", "base", folder.resolve("child.tar").toString(), "--json")
+                .ended(CommandLines.FAILED)
+                .object()
+                .getAsJsonObject("error");
+        assertThat(error.get("code").getAsString()).isEqualTo("DigestMismatch");
+        assertThat(error.get("operation").getAsString()).isEqualTo("Repair");
+        JsonObject repaired = run("repair", "base", baseFile, "--json").done().object();
+        assertThat(repaired.keySet()).containsExactly("id", "sizeBytes", "diffId", "blobDigest", "blobBytes");
+        assertThat(repaired.get("diffId").getAsString()).isEqualTo(sha256(base));
+        assertThat(run("verify").done().text()).isEmpty();
+        assertThat(run("diff", "child").done().out()).isEqualTo(child);
+        assertThat(runWith(base, "repair", "base", "-").done().text()).contains("diffId     " + sha256(base));
+    }
+
+    @Test
+    void gcRemovesWhatIsNotNamed() throws IOException {
+        run("apply", "base", baseFile).done();
+        run("create", "box", "--parent", "base", "--writable").done();
+        assertThat(run("gc").done().text()).isEmpty();
+        assertThat(run("gc", "--root", "base", "--dry-run").done().text())
+                .isEqualTo("would remove box: no root is built on it\n");
+        assertThat(run("exists", "box").status()).isEqualTo(CommandLines.OK);
+        JsonObject removed = run("gc", "--root", "base", "--json").done().object();
+        assertThat(removed.keySet()).containsExactly("dryRun", "removed");
+        assertThat(removed.get("dryRun").getAsBoolean()).isFalse();
+        JsonObject one = removed.getAsJsonArray("removed").get(0).getAsJsonObject();
+        assertThat(one.keySet()).containsExactly("id", "reason");
+        assertThat(one.get("id").getAsString()).isEqualTo("box");
+        assertThat(run("exists", "box").status()).isEqualTo(CommandLines.NO);
+        assertThat(run("exists", "base").status()).isEqualTo(CommandLines.OK);
+        run("gc", "--root", "missing").ended(CommandLines.FAILED);
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.wclayer.WindowsDriver;
 import dev.wclayer.compress.WindowsLayerTarWriter;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URL;
 import java.net.URLClassLoader;
@@ -12,13 +13,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.tools.JavaCompiler;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 
-/** The example in README.md compiles and does what it says. */
+/** The example in README.md compiles and does what it says; docs/limits.md names every limit. */
 class ReadmeTest extends CliTestCase {
     private static final Pattern EXAMPLE = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL);
 
@@ -68,5 +71,23 @@ class ReadmeTest extends CliTestCase {
                 .anyMatch(line -> line.matches("sha256:[0-9a-f]{64} 1 bytes"))
                 .contains("A Files/hello.txt");
         assertThat(out).isNotEmptyFile();
+    }
+
+    /** Every limit that the code names for input stands in docs/limits.md. */
+    @Test
+    void theTableOfLimitsIsComplete() throws IOException {
+        Path root = Path.of("..", "..");
+        String table = Files.readString(root.resolve("docs/limits.md"));
+        List<String> names = new ArrayList<>();
+        for (String header : List.of("native/src/base/limits.h", "native/src/tar/limits.h")) {
+            Matcher matcher =
+                    Pattern.compile("constexpr .*\\b(kMax\\w+) =").matcher(Files.readString(root.resolve(header)));
+            while (matcher.find()) {
+                names.add("`" + matcher.group(1) + "`");
+            }
+        }
+        names.remove("`kMaxZstdWindowLog`"); // there by the option's name
+        assertThat(names).hasSizeGreaterThan(20);
+        assertThat(table).contains(names).contains("zstdWindowLog");
     }
 }

@@ -33,7 +33,10 @@ class UsageTest extends CliTestCase {
             "stat",
             "cat",
             "lint",
-            "verify");
+            "verify",
+            "repair",
+            "gc",
+            "host-check");
 
     @Test
     void helpListsTheCommandsThatThereAre() {
@@ -69,7 +72,8 @@ class UsageTest extends CliTestCase {
                 "image",
                 "build",
                 "repair",
-                "gc",
+                "repair base",
+                "gc --root",
                 "frobnicate",
                 "create",
                 "create a b",

@@ -146,12 +146,18 @@ public final class DriverHandle implements AutoCloseable {
      * Opens an ApplyDiff; "" means that any digest will do. Empty if another call has been unpacking the same layer
      * for a while (some 100 ms): ask again.
      */
-    public Optional<ApplyHandle> openApply(String id, @Nullable String parent, String diffId, String blobDigest)
+    public Optional<ApplyHandle> openApply(
+            String id, @Nullable String parent, String diffId, String blobDigest, String osVersion)
             throws LayerException {
         return handle.call(driver -> {
-            long apply = Natives.openApply(driver, id, parent, diffId, blobDigest);
+            long apply = Natives.openApply(driver, id, parent, diffId, blobDigest, osVersion);
             return apply == 0 ? Optional.empty() : Optional.of(new ApplyHandle(handle, apply));
         });
+    }
+
+    /** Opens a repair; "" means that the recorded digest is enough. */
+    public ApplyHandle openRepair(String id, String diffId, String blobDigest) throws LayerException {
+        return handle.call(driver -> new ApplyHandle(handle, Natives.openRepair(driver, id, diffId, blobDigest)));
     }
 
     @Override

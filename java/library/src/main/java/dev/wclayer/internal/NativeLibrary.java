@@ -1,5 +1,6 @@
 package dev.wclayer.internal;
 
+import java.io.InputStream;
 import org.jspecify.annotations.Nullable;
 
 /** Loads the native library once for this class loader. */
@@ -22,17 +23,29 @@ public final class NativeLibrary {
             throw new UnsatisfiedLinkError(failure);
         }
         try {
-            // The lambda is this class's: a library belongs to the class loader of whoever calls load.
-            new NativeLoader(
-                            Platform.current(),
-                            System::getProperty,
-                            name -> NativeLibrary.class.getClassLoader().getResourceAsStream(name),
-                            path -> System.load(path))
-                    .load();
+            new NativeLoader(Platform.current(), new ThisJvm()).load();
             loaded = true;
         } catch (UnsatisfiedLinkError cause) {
             failure = cause.getMessage();
             throw cause;
+        }
+    }
+
+    /** A class instead of lambdas, whose first ones cost a program's first call tens of milliseconds. */
+    private static final class ThisJvm implements NativeLoader.Surroundings {
+        @Override
+        public @Nullable String property(String name) {
+            return System.getProperty(name);
+        }
+
+        @Override
+        public @Nullable InputStream resource(String name) {
+            return NativeLibrary.class.getClassLoader().getResourceAsStream(name);
+        }
+
+        @Override
+        public void load(String file) {
+            System.load(file); // the library belongs to this class's loader
         }
     }
 }

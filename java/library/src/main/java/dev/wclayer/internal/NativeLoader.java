@@ -2,21 +2,26 @@ package dev.wclayer.internal;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.function.Consumer;
-import java.util.function.Function;
+import java.util.EnumSet;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,34 +35,44 @@ final class NativeLoader {
 
     private static final String PREFIX = "wclayer-native-";
     private static final String LOCK = "lock";
+    private static final int PIECE = 256 << 10;
+    private static final int MOST_TRIES = 1000;
+    private static final FileAttribute<Set<PosixFilePermission>> OWNER_ALONE =
+            PosixFilePermissions.asFileAttribute(EnumSet.of(
+                    PosixFilePermission.OWNER_READ,
+                    PosixFilePermission.OWNER_WRITE,
+                    PosixFilePermission.OWNER_EXECUTE));
     /** A folder without a lock file this old was left by a process that died between making the two. */
     private static final Duration SURELY_DEAD = Duration.ofMinutes(10);
 
     private final Platform platform;
-    private final Function<String, @Nullable String> property;
-    private final Function<String, @Nullable InputStream> resource;
-    private final Consumer<String> load;
+    private final Surroundings jvm;
 
-    NativeLoader(
-            Platform platform,
-            Function<String, @Nullable String> property,
-            Function<String, @Nullable InputStream> resource,
-            Consumer<String> load) {
+    /** What the loader needs of the JVM it runs in. */
+    interface Surroundings {
+        @Nullable
+        String property(String name);
+
+        @Nullable
+        InputStream resource(String name);
+
+        void load(String file);
+    }
+
+    NativeLoader(Platform platform, Surroundings jvm) {
         this.platform = platform;
-        this.property = property;
-        this.resource = resource;
-        this.load = load;
+        this.jvm = jvm;
     }
 
     void load() {
-        String path = property.apply(PATH_PROPERTY);
+        String path = jvm.property(PATH_PROPERTY);
         if (path != null && !path.isEmpty()) {
             loadFile(Path.of(path).toAbsolutePath());
             return;
         }
         if (platform.musl()) {
             throw failure(
-                    "the bundled library needs glibc 2.34 or later and there is none for musl",
+                    "the bundled library needs glibc 2.36 or later and there is none for musl",
                     "use a glibc-based image, or name a library of your own with -D" + PATH_PROPERTY,
                     null);
         }
@@ -72,7 +87,7 @@ final class NativeLoader {
                     null);
         }
         try {
-            load.accept(file.toString());
+            jvm.load(file.toString());
         } catch (UnsatisfiedLinkError | IllegalCallerException cause) {
             throw loadFailure("-D" + PATH_PROPERTY + " names " + file, cause);
         }
@@ -81,7 +96,7 @@ final class NativeLoader {
     private void loadBundled() {
         String name = "META-INF/native/" + platform.folder() + "/" + platform.libraryName();
         Path workdir = workdir();
-        try (InputStream bundled = resource.apply(name)) {
+        try (InputStream bundled = jvm.resource(name)) {
             if (bundled == null) {
                 throw failure(
                         "the jar carries no library for it (no " + name + ")",
@@ -89,16 +104,15 @@ final class NativeLoader {
                         null);
             }
             sweep(workdir);
-            Path folder = Files.createTempDirectory(
-                    workdir, PREFIX + ProcessHandle.current().pid() + "-"); // 0700 where modes exist
+            Path folder = createFolder(workdir);
             FileChannel lock =
                     FileChannel.open(folder.resolve(LOCK), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
             boolean keep = false;
             try {
                 lock.lock();
                 Path file = folder.resolve(platform.libraryName());
-                Files.copy(bundled, file);
-                load.accept(file.toString());
+                unpack(bundled, file);
+                jvm.load(file.toString());
                 keep = platform.os().equals("windows");
             } catch (UnsatisfiedLinkError | IllegalCallerException cause) {
                 throw loadFailure("the bundled library was unpacked into " + folder, cause);
@@ -118,18 +132,62 @@ final class NativeLoader {
         }
     }
 
+    /**
+     * A new folder of this process's, 0700 where modes exist. Not by createTempDirectory, whose secret names take a
+     * program's first call tens of milliseconds: what exists already is not taken, whoever made it.
+     */
+    private static Path createFolder(Path workdir) throws IOException {
+        boolean modes = workdir.getFileSystem().supportedFileAttributeViews().contains("posix");
+        FileAttribute<?>[] attributes = modes ? new FileAttribute<?>[] {OWNER_ALONE} : new FileAttribute<?>[0];
+        String own = own();
+        for (int tries = 1; ; tries++) {
+            try {
+                return Files.createDirectory(
+                        workdir.resolve(own + Long.toUnsignedString(System.nanoTime(), Character.MAX_RADIX)),
+                        attributes);
+            } catch (FileAlreadyExistsException taken) {
+                if (tries == MOST_TRIES) {
+                    throw taken;
+                }
+            }
+        }
+    }
+
+    private static void unpack(InputStream bundled, Path file) throws IOException {
+        byte[] piece = new byte[PIECE];
+        try (OutputStream out = Files.newOutputStream(file, StandardOpenOption.CREATE_NEW)) {
+            for (int size = bundled.read(piece); size >= 0; size = bundled.read(piece)) {
+                out.write(piece, 0, size);
+            }
+        }
+    }
+
     private Path workdir() {
-        String named = property.apply(WORKDIR_PROPERTY);
+        String named = jvm.property(WORKDIR_PROPERTY);
         if (named != null && !named.isEmpty()) {
             return Path.of(named).toAbsolutePath();
         }
-        String temporary = property.apply("java.io.tmpdir");
+        String temporary = jvm.property("java.io.tmpdir");
         return Path.of(temporary == null ? "." : temporary).toAbsolutePath();
+    }
+
+    /** How the names of this process's folders begin. */
+    private static String own() {
+        Path self = Path.of("/proc/self");
+        try {
+            // ProcessHandle starts a thread pool, which the first call need not wait for.
+            return PREFIX
+                    + (Files.isSymbolicLink(self)
+                            ? Files.readSymbolicLink(self)
+                            : ProcessHandle.current().pid()) + "-";
+        } catch (IOException unreadable) {
+            return PREFIX + ProcessHandle.current().pid() + "-";
+        }
     }
 
     /** Removes the copies of processes that are gone. Whatever goes wrong here is the next start's business. */
     private static void sweep(Path workdir) {
-        String own = PREFIX + ProcessHandle.current().pid() + "-"; // of another class loader, perhaps in use
+        String own = own(); // of another class loader, perhaps in use
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(workdir, PREFIX + "*")) {
             for (Path folder : folders) {
                 if (!folder.getFileName().toString().startsWith(own)
@@ -194,7 +252,7 @@ final class NativeLoader {
         } else if (why.contains("failed to map segment") || why.contains("Operation not permitted")) {
             help = "the folder is probably on a file system mounted noexec; name another with -D" + WORKDIR_PROPERTY;
         } else if (why.contains("GLIBC_")) {
-            help = "this system's glibc is too old; 2.34 or later is needed";
+            help = "this system's glibc is too old; 2.36 or later is needed";
         } else if (why.contains("wrong ELF class") || why.contains("architecture")) {
             help = "the library is for another architecture than this Java; use a Java for " + platform.folder();
         } else {

@@ -77,7 +77,15 @@ final class Natives {
 
     /** Returns 0 if another call has been unpacking the same layer for a while: ask again. */
     static native long openApply(
-            long driver, String id, @Nullable String parent, String expectedDiffId, String expectedBlobDigest)
+            long driver,
+            String id,
+            @Nullable String parent,
+            String expectedDiffId,
+            String expectedBlobDigest,
+            String osVersion)
+            throws LayerException;
+
+    static native long openRepair(long driver, String id, String expectedDiffId, String expectedBlobDigest)
             throws LayerException;
 
     static native boolean applyAlreadyThere(long apply);
@@ -104,6 +112,8 @@ final class Natives {
     static native void freeFile(long file);
 
     static native long liveHandles();
+
+    static native long calls();
 
     /** Native bytes of this library: {now, high water}. */
     static native long[] memory();

@@ -1,6 +1,5 @@
 package dev.wclayer.internal;
 
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -17,18 +16,23 @@ import java.util.Locale;
  */
 record Platform(String os, String arch, boolean musl, String description) {
     static Platform current() {
-        return of(System.getProperty("os.name", ""), System.getProperty("os.arch", ""), runsOnMusl());
+        String osArch = System.getProperty("os.arch", "");
+        return of(System.getProperty("os.name", ""), osArch, runsOnMusl(architecture(osArch)));
     }
 
     static Platform of(String osName, String osArch, boolean musl) {
         String lower = osName.toLowerCase(Locale.ROOT);
         String os = lower.startsWith("windows") ? "windows" : lower.startsWith("mac") ? "macos" : lower;
-        String arch = switch (osArch.toLowerCase(Locale.ROOT)) {
+        return new Platform(os, architecture(osArch), musl, osName + " on " + osArch + (musl ? " with musl libc" : ""));
+    }
+
+    private static String architecture(String osArch) {
+        String lower = osArch.toLowerCase(Locale.ROOT);
+        return switch (lower) {
             case "amd64", "x86_64", "x86-64", "x64" -> "x86_64";
             case "aarch64", "arm64" -> "aarch64";
-            default -> osArch.toLowerCase(Locale.ROOT);
+            default -> lower;
         };
-        return new Platform(os, arch, musl, osName + " on " + osArch + (musl ? " with musl libc" : ""));
     }
 
     /** The folder of this platform below META-INF/native. */
@@ -44,13 +48,17 @@ record Platform(String os, String arch, boolean musl, String description) {
         };
     }
 
-    private static boolean runsOnMusl() {
+    private static boolean runsOnMusl(String architecture) {
+        // Where the loader of every musl program is; what the process has mapped is long to look through.
+        if (!Files.exists(Path.of("/lib/ld-musl-" + architecture + ".so.1"))) {
+            return false;
+        }
         Path maps = Path.of("/proc/self/maps");
         if (!Files.isReadable(maps)) {
             return false;
         }
-        try (BufferedReader lines = Files.newBufferedReader(maps, StandardCharsets.ISO_8859_1)) {
-            return lines.lines().anyMatch(line -> line.contains("/ld-musl-"));
+        try {
+            return new String(Files.readAllBytes(maps), StandardCharsets.ISO_8859_1).contains("/ld-musl-");
         } catch (IOException unreadable) {
             return false; // then loading tells
         }

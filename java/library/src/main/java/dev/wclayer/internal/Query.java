@@ -14,14 +14,16 @@ public enum Query {
     ENTRIES(5),
     /** Everything of the entry b of the layer a: one record. */
     STAT(6),
-    /** Problems of the layers in a, one a line; none: all. */
+    /** Problems of the layers in a, one a line; none: all. b is "quick" or null. */
     VERIFY(7),
     /** Problems of the layer a. */
     LINT(8),
     /** Base images. */
     IMAGES(9),
     /** Texts. */
-    CLEANUP(10);
+    CLEANUP(10),
+    /** Garbage, with the roots in a, one a line. b is "dry-run" or null. */
+    GC(11);
 
     final int number;
 

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
@@ -54,7 +55,7 @@ class NativeLoaderTest {
 
     @Test
     void unpacksTheBundledLibraryIntoAPrivateFolderAndRemovesIt() throws IOException {
-        new NativeLoader(LINUX, properties::get, this::bundled, path -> {
+        new NativeLoader(LINUX, jvm(path -> {
                     loaded.add(path);
                     try {
                         Path file = Path.of(path);
@@ -66,7 +67,7 @@ class NativeLoaderTest {
                     } catch (IOException unreadable) {
                         throw new UncheckedIOException(unreadable);
                     }
-                })
+                }))
                 .load();
         assertThat(loaded).hasSize(1);
         assertThat(children()).isEmpty();
@@ -112,7 +113,7 @@ class NativeLoaderTest {
         assertThatThrownBy(() -> loader(Platform.of("Linux", "amd64", true)).load())
                 .isInstanceOf(UnsatisfiedLinkError.class)
                 .hasMessageContaining("Linux on amd64 with musl libc")
-                .hasMessageContaining("needs glibc 2.34 or later")
+                .hasMessageContaining("needs glibc 2.36 or later")
                 .hasMessageContaining("-Ddev.wclayer.native.path");
         assertThat(loaded).isEmpty();
     }
@@ -141,8 +142,8 @@ class NativeLoaderTest {
 
     @Test
     void anOldGlibcIsNamed() {
-        assertThat(failure(new UnsatisfiedLinkError("version `GLIBC_2.34' not found")))
-                .hasMessageContaining("glibc is too old; 2.34 or later");
+        assertThat(failure(new UnsatisfiedLinkError("version `GLIBC_2.36' not found")))
+                .hasMessageContaining("glibc is too old; 2.36 or later");
     }
 
     @Test
@@ -198,22 +199,41 @@ class NativeLoaderTest {
     }
 
     private UnsatisfiedLinkError failure(Throwable cause) {
-        NativeLoader loader = new NativeLoader(LINUX, properties::get, this::bundled, path -> {
+        NativeLoader loader = new NativeLoader(LINUX, jvm(path -> {
             if (cause instanceof Error error) {
                 throw error;
             }
             throw (RuntimeException) cause;
-        });
+        }));
         UnsatisfiedLinkError error = catchThrowableOfType(UnsatisfiedLinkError.class, loader::load);
         assertThat(error).isNotNull();
         return error;
     }
 
     private NativeLoader loader(Platform platform) {
-        return new NativeLoader(platform, properties::get, this::bundled, loaded::add);
+        return new NativeLoader(platform, jvm(loaded::add));
     }
 
-    private @Nullable InputStream bundled(String name) {
+    private NativeLoader.Surroundings jvm(Consumer<String> load) {
+        return new NativeLoader.Surroundings() {
+            @Override
+            public @Nullable String property(String name) {
+                return properties.get(name);
+            }
+
+            @Override
+            public @Nullable InputStream resource(String name) {
+                return bundled(name);
+            }
+
+            @Override
+            public void load(String file) {
+                load.accept(file);
+            }
+        };
+    }
+
+    private static @Nullable InputStream bundled(String name) {
         return name.equals("META-INF/native/linux-x86_64/libwclayer.so") ? new ByteArrayInputStream(LIBRARY) : null;
     }
 

@@ -1,0 +1,16 @@
+#include "fs/system.h"
+
+namespace wclayer::fs {
+
+Expected<std::string> FreshName() {
+  std::byte bytes[16];
+  WCLAYER_TRY(RandomBytes(bytes));
+  std::string text;
+  for (const std::byte byte : bytes) {
+    text += "0123456789abcdef"[std::to_integer<int>(byte >> 4)];
+    text += "0123456789abcdef"[std::to_integer<int>(byte & std::byte{15})];
+  }
+  return text;
+}
+
+}  // namespace wclayer::fs
