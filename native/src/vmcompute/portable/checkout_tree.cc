@@ -2,6 +2,7 @@
 
 #include "fs/system.h"
 #include "portable/checkout_table.h"
+#include "portable/list_ahead.h"
 #include "portable/names.h"
 #include "portable/overlay_origin.h"
 #include "portable/writable_tree.h"
@@ -28,15 +29,11 @@ class CheckoutTree final : public UserTree {
 
   Expected<std::vector<TreeItem>> List(const TreeFolder& folder) override {
     std::vector<TreeItem> items;
-    auto dir = root_.OpenDir(folder.path);
-    if (!dir) {
-      if (fs::IsGone(dir.error())) return items;
-      return std::move(dir).error();
-    }
-    WCLAYER_ASSIGN(const auto listed, dir->List());
-    items.reserve(listed.size());
-    for (const auto& name : listed) {
-      auto item = Look(*dir, name.name);
+    WCLAYER_ASSIGN(auto listed, names_.List(folder.path));
+    if (!listed) return items;
+    items.reserve(listed->size());
+    for (ListedName& name : *listed) {
+      auto item = Look(folder.path, std::move(name.name), name.info);
       if (!item && fs::IsGone(item.error())) continue;
       if (!item) return std::move(item).error();
       items.push_back(*std::move(item));
@@ -47,12 +44,8 @@ class CheckoutTree final : public UserTree {
   Expected<std::optional<TreeItem>> Find(const TreeFolder& folder,
                                          const std::string& name) override {
     using Result = std::optional<TreeItem>;
-    auto dir = root_.OpenDir(folder.path);
-    if (!dir) {
-      if (fs::IsGone(dir.error())) return Result();
-      return std::move(dir).error();
-    }
-    auto item = Look(*dir, name);
+    auto info = root_.Stat(Join(folder.path, name));
+    auto item = info ? Look(folder.path, name, *info) : Expected<TreeItem>(info.error());
     if (item) return Result(*std::move(item));
     if (fs::IsGone(item.error())) return Result();
     return std::move(item).error();
@@ -74,25 +67,37 @@ class CheckoutTree final : public UserTree {
   }
 
  private:
-  Expected<TreeItem> Look(const fs::Dir& dir, const std::string& name) {
+  Expected<TreeItem> Look(const std::string& folder, std::string name, const fs::Info& info) {
     TreeItem item;
-    item.name = name;
-    WCLAYER_ASSIGN(item.info, dir.Stat(name));
+    item.name = std::move(name);
+    item.info = info;
     item.type = item.info.type;
-    const auto handle_of = [&] { return HandleOf(dir, name); };
+    const auto handle_of = [&]() -> Expected<std::string> {
+      WCLAYER_ASSIGN(const fs::Dir* dir, OpenFolder(folder));
+      return HandleOf(*dir, item.name);
+    };
     const auto is_marked = [&](const CheckoutRow& candidate) {
-      const auto mark = ReadMark(dir, name);
+      const auto dir = OpenFolder(folder);
+      const auto mark = dir ? ReadMark(**dir, item.name) : std::nullopt;
       return mark && mark->ordinal == candidate.origin.ordinal && KnownOrigin(candidate.origin) &&
              mark->layer == MarkOfLayer(chain_->layer(candidate.origin.layer).id);
     };
     WCLAYER_ASSIGN(const auto row, table_.Find(item.info, handle_of, is_marked));
     if (!row) return item;
     if (!KnownOrigin(row->origin))
-      return Error(Errc::kLayerDamaged, "the checkout was made of other layers").At(name);
+      return Error(Errc::kLayerDamaged, "the checkout was made of other layers").At(item.name);
     item.origin = row->origin;
     item.untouched = row->Untouched(item.info);
     item.made = row->info;
     return item;
+  }
+
+  Expected<const fs::Dir*> OpenFolder(const std::string& path) {
+    if (!folder_ || folder_path_ != path) {
+      WCLAYER_ASSIGN(folder_, root_.OpenDir(path));
+      folder_path_ = path;
+    }
+    return &folder_;
   }
 
   bool KnownOrigin(const Found& origin) {
@@ -103,6 +108,9 @@ class CheckoutTree final : public UserTree {
   fs::Dir root_;
   CheckoutTable table_;
   Chain* chain_;
+  fs::Dir folder_;  // opened last
+  std::string folder_path_;
+  ListAhead names_{root_};
 };
 
 }  // namespace

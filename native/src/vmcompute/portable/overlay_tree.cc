@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "fs/system.h"
+#include "portable/list_ahead.h"
 #include "portable/names.h"
 #include "portable/overlay_origin.h"
 #include "portable/writable_tree.h"
@@ -54,18 +55,11 @@ class OverlayTree final : public UserTree {
     std::vector<TreeItem> items;
     std::unordered_set<std::string> names;
     if (folder.own) {
-      auto dir = upper_.OpenDir(folder.path);
-      if (!dir) {
-        if (fs::IsGone(dir.error())) return items;
-        return std::move(dir).error();
-      }
-      WCLAYER_ASSIGN(const auto listed, dir->List());
-      for (const auto& name : listed) {
-        auto info = dir->Stat(name.name);
-        if (!info && fs::IsGone(info.error())) continue;
-        if (!info) return std::move(info).error();
+      WCLAYER_ASSIGN(const auto listed, names_.List(folder.path));
+      if (!listed) return items;
+      for (const ListedName& name : *listed) {
         names.insert(name.name);
-        if (!IsWhiteout(*info)) items.push_back(Own(name.name, *info));
+        if (!IsWhiteout(name.info)) items.push_back(Own(name.name, name.info));
       }
     }
     if (folder.through.parts.empty()) return items;
@@ -329,6 +323,7 @@ class OverlayTree final : public UserTree {
   Chain* chain_;
   fs::Dir folder_;  // opened last
   std::string folder_path_;
+  ListAhead names_{upper_};
   bool handles_read_ = false;
   std::unordered_multimap<std::string, Found> by_handle_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<Found>> names_of_;

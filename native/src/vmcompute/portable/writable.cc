@@ -159,7 +159,10 @@ class WritableContent final : public Content {
       return {};
     }
     Seen seen = std::move(frame.items[frame.next++]);
-    return IsFolder(seen) ? VisitFolder(std::move(seen)) : VisitFile(seen);
+    const std::string path = seen.path;
+    auto visited = IsFolder(seen) ? VisitFolder(std::move(seen)) : VisitFile(seen);
+    if (visited || !visited.error().path.empty()) return visited;
+    return std::move(visited).error().At(path);
   }
 
   static bool IsFolder(const Seen& seen) {
