@@ -14,6 +14,7 @@ namespace wclayer {
 inline constexpr std::size_t kMaxPaxBytesPerEntry = 4u << 20;
 inline constexpr std::size_t kMaxPathUnits = 32767;        // UTF-16 units of a path inside a layer
 inline constexpr std::size_t kMaxNameUnits = 255;          // UTF-16 units of one component
+inline constexpr std::size_t kMaxShortNameUnits = 12;      // UTF-16 units of an 8.3 name
 inline constexpr std::size_t kMaxSparseRanges = 1u << 20;  // X4: ranges of one sparse file
 inline constexpr std::size_t kMaxSecurityDescriptorBytes = 128u << 10;
 inline constexpr std::size_t kMaxReparseBytes = 16u << 10;  // MAXIMUM_REPARSE_DATA_BUFFER_SIZE

@@ -376,7 +376,7 @@ class LayerFill final : public ApplyStream {
   bool existed_ = false;
   bool repairs_ = false;
   std::optional<Record> recorded_;  // repair: what the tar must be
-  std::string format_ = "oci";
+  std::string format_ = kOciFormat;
   PrivilegeHold privileges_;
   std::vector<fs::FileLock> locks_;
   std::optional<ApplyResult> already_;

@@ -1,4 +1,4 @@
-// Changes and DiffSize: an export that opens no file.
+// Changes and DiffSize: an export that opens no file, or what ApplyDiff recorded.
 #include <algorithm>
 
 #include "driver/core.h"
@@ -68,6 +68,11 @@ Expected<std::int64_t> Core::DiffSize(const std::string& id,
   const auto sum = [&]() -> Expected<std::int64_t> {
     WCLAYER_ASSIGN(const Found found, Find(id));
     WCLAYER_ASSIGN(const Against against, ResolveAgainst(found, parent));
+    // A transport tar's record has the sum of all its files, as v1.10 gives it.
+    if (against.own && found.committed() && !found.damaged()) {
+      WCLAYER_ASSIGN(const std::optional<Record> record, home_.ReadRecord(found.id));
+      if (record && record->format == kOciFormat) return record->size_bytes;
+    }
     WCLAYER_ASSIGN(const auto read, LayerRead::Open(*this, found, against.chain));
     WCLAYER_ASSIGN(const auto source, OpenItems(found, *read, true));
     std::int64_t size = 0;

@@ -114,9 +114,13 @@ Expected<std::optional<Core::Found>> Core::Look(const std::string& id, const std
     found.id = id;
   }
   WCLAYER_ASSIGN(found.platform, home_.ResolveAlias(found.id));
-  WCLAYER_ASSIGN(const bool exists, platform_.Exists(found.platform));
-  if (!exists) return std::optional<Found>();
-  WCLAYER_ASSIGN(found.state, StateOf(found.id, found.platform));
+  if (platform_.extensions() == nullptr) {
+    WCLAYER_ASSIGN(const bool exists, platform_.Exists(found.platform));
+    if (!exists) return std::optional<Found>();
+  }
+  auto state = StateOf(found.id, found.platform);
+  if (!state && state.error().code == Errc::kLayerNotFound) return std::optional<Found>();
+  WCLAYER_ASSIGN(found.state, std::move(state));
   return std::optional<Found>(std::move(found));
 }
 

@@ -74,12 +74,12 @@ std::string Mounts::OwnerIfAny() const {
 
 Expected<Mounts::State> Mounts::Load(const std::string& id) {
   State state;
-  WCLAYER_ASSIGN(const std::string boot_id, fs::BootId());
   auto text = home_->private_dir().ReadSmall(FileOf(id), kMaxJsonBytes);
   if (!text) {
     if (text.error().sys_errno == ENOENT) return state;
     return std::move(text).error().Of(id);
   }
+  WCLAYER_ASSIGN(const std::string boot_id, fs::BootId());
   auto json = ParseJson(*text);
   // Unreadable: written by nobody that lives, since the file is replaced whole. Another boot: all
   // mounts are gone.

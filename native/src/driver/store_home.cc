@@ -159,7 +159,7 @@ Expected<std::optional<Record>> StoreHome::ReadRecord(const std::string& id) con
   record.diff_id = json->StringOr("diffId", "");
   record.blob_digest = json->StringOr("blobDigest", "");
   record.parent = json->StringOr("parent", "");
-  record.format = json->StringOr("format", "oci");
+  record.format = json->StringOr("format", kOciFormat);
   record.size_bytes = json->IntOr("sizeBytes", 0);
   record.tar_bytes = static_cast<std::uint64_t>(json->IntOr("tarBytes", 0));
   record.blob_bytes = static_cast<std::uint64_t>(json->IntOr("blobBytes", 0));

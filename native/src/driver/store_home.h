@@ -23,13 +23,16 @@ namespace wclayer {
 inline constexpr const char* kTemporaryFolders = "tmp";
 inline constexpr const char* kTemporaryLock = "tmp+";
 
+// Of a record: a tar as the reference writer makes it; the other is "transport".
+inline constexpr char kOciFormat[] = "oci";
+
 // What ApplyDiff promised about a layer (".wclayer/record.json"): written last, before the layer
 // appears.
 struct Record {
   std::string diff_id;
   std::string blob_digest;
   std::string parent;  // id, "" for none
-  std::string format = "oci";
+  std::string format = kOciFormat;
   std::int64_t size_bytes = 0;
   std::uint64_t tar_bytes = 0;
   std::uint64_t blob_bytes = 0;

@@ -107,7 +107,7 @@ wclayer::Status Core::VerifyTar(const std::string& id, const Record& record, Ver
     if (*count == 0) break;
   }
   const std::string diff_id = (*replay)->Result().diff_id;
-  if (record.format == "oci" && diff_id != record.diff_id)
+  if (record.format == kOciFormat && diff_id != record.diff_id)
     add("", "its tar is " + diff_id + ", the record says " + record.diff_id);
   return {};
 }

@@ -24,7 +24,6 @@ using backup::StreamId;
 constexpr std::uint32_t kModeTypeMask = 0170000;
 constexpr std::uint32_t kModeDirectory = 0040000;
 constexpr std::uint32_t kModeDirectoryLink = 0160000;
-constexpr std::size_t kMaxShortNameUnits = 12;  // 8.3
 
 Error BadRecord(std::string_view key, std::string_view why) {
   return Error(Errc::kBadArchive, "PAX record " + std::string(key) + ": " + std::string(why));

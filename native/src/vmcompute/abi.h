@@ -98,8 +98,6 @@ constexpr bool Failed(Hresult hr) {
 // ---- Optional entries of ours (store §8)
 // ----------------------------------------------------------
 
-inline constexpr std::size_t kMaxShortNameUnits = 12;
-
 // What an entry knows beyond FileBasicInfo and its backup stream.
 struct EntryExtra {
   std::uint8_t time_absent = 0;  // bit i: time i (creation, access, write, change) was not given;

@@ -129,7 +129,7 @@ TEST_F(Faults, ChangesAndDiffSize) {
   FailEachCall(
       "DiffSize",
       [&]() -> Status {
-        auto size = driver_->DiffSize("child", {});
+        auto size = driver_->DiffSize("child", "");  // its own size is on record
         if (!size) return std::move(size).error();
         return {};
       },

@@ -23,6 +23,32 @@ TEST_F(LifeCycle, AppliedTarComesBackByteForByte) {
   EXPECT_EQ(*driver_->DiffSize("base", {}), applied->size_bytes);
 }
 
+// The sum that ApplyDiff recorded, or, without a record, that of the entries.
+TEST_F(LifeCycle, DiffSizeIsOneWithAndWithoutARecord) {
+  Open();
+  ASSERT_TRUE(Apply("base", "", BaseTar()));
+  const auto applied = Apply("child", "base",
+                             MakeTar({{"Files", '5', "", ""},
+                                      {"Files/dir", '5', "", ""},
+                                      {"Files/.wh.keep.txt", '0', "", ""},
+                                      {"Files/a", '0', "eleven byte", ""},
+                                      {"Files/b", '1', "", "Files/a"},
+                                      {"Files/a", '0', "later", ""},
+                                      {"Hives", '5', "", ""},
+                                      {"UtilityVM", '5', "", ""},
+                                      {"UtilityVM/Files", '5', "", ""},
+                                      {"UtilityVM/Files/c", '0', "seven b", ""}}));
+  ASSERT_TRUE(applied) << applied.error().ToString();
+  EXPECT_EQ(applied->size_bytes, 11 + 5 + 7);
+  const auto record = home_ / "child" / ".wclayer" / "record.json";
+  ASSERT_TRUE(std::filesystem::exists(record));
+  EXPECT_EQ(*driver_->DiffSize("child", {}), applied->size_bytes);
+  EXPECT_EQ(*driver_->DiffSize("child", "base"), applied->size_bytes);
+  EXPECT_NE(*driver_->DiffSize("child", ""), applied->size_bytes) << "of both layers";
+  std::filesystem::remove(record);
+  EXPECT_EQ(*driver_->DiffSize("child", {}), applied->size_bytes);
+}
+
 TEST_F(LifeCycle, ChangesTellAddModifyDelete) {
   Open();
   ASSERT_TRUE(Apply("base", "", BaseTar()));

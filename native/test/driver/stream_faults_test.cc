@@ -72,7 +72,7 @@ TEST_F(StreamFaults, Diff) {
 
 TEST_F(StreamFaults, ChangesAndDiffSize) {
   FailEachCall([&] { return ChangeLines("child").has_value(); }, [] {});
-  FailEachCall([&] { return driver_->DiffSize("child", {}).has_value(); }, [] {});
+  FailEachCall([&] { return driver_->DiffSize("child", "").has_value(); }, [] {});
 }
 
 TEST_F(StreamFaults, AnExportThatHangsIsEndedWhenItReturns) {

@@ -153,55 +153,68 @@ Status Home::PutFile(const fs::Dir& folder, std::string_view path, std::string_v
   return fs::PutSmallFile(locks, folder, path, bytes, durability);
 }
 
-Expected<std::optional<std::string>> Home::FolderOf(std::string_view id) const {
+Expected<Home::Place> Home::Locate(std::string_view id) const {
   WCLAYER_TRY(CheckIdOrRemoval(id));
-  using Result = std::optional<std::string>;
+  Place place;
   auto opened = Root();
-  if (!opened && opened.error().sys_errno == ENOENT) return Result();
-  WCLAYER_ASSIGN(const auto root, std::move(opened));
+  if (!opened && opened.error().sys_errno == ENOENT) return place;
+  WCLAYER_ASSIGN(place.root, std::move(opened));
   if (!names_noted_) {
-    WCLAYER_TRY(fs::NoteCapitalsOfAll(root));
+    WCLAYER_TRY(fs::NoteCapitalsOfAll(place.root));
     names_noted_ = true;
   }
-  WCLAYER_ASSIGN(const std::string folder, fs::FindFolder(root, id));
-  return folder.empty() ? Result() : Result(folder);
+  WCLAYER_ASSIGN(place.folder, fs::FindFolder(place.root, id));
+  return place;
+}
+
+Expected<std::optional<std::string>> Home::FolderOf(std::string_view id) const {
+  using Result = std::optional<std::string>;
+  WCLAYER_ASSIGN(Place place, Locate(id));
+  return place.folder.empty() ? Result() : Result(std::move(place.folder));
 }
 
 Expected<fs::Dir> Home::OpenLayer(std::string_view id) const {
-  WCLAYER_ASSIGN(const auto folder, FolderOf(id));
-  if (folder) {
-    WCLAYER_ASSIGN(const auto root, Root());
-    return root.OpenDir(*folder);
-  }
-  WCLAYER_ASSIGN(const auto image, FindBaseImage(id));
+  WCLAYER_ASSIGN(const auto place, Locate(id));
+  if (!place.folder.empty()) return place.root.OpenDir(place.folder);
+  WCLAYER_ASSIGN(const auto image, FindBaseImage(place.root, id));
   if (!image) return NoLayer(id);
   return fs::Dir::OpenAbsolute(image->path);
 }
 
 Expected<std::string> Home::LayerPath(std::string_view id) const {
-  WCLAYER_ASSIGN(const auto folder, FolderOf(id));
-  if (folder) return PathOf(*folder);
-  WCLAYER_ASSIGN(const auto image, FindBaseImage(id));
+  WCLAYER_ASSIGN(const auto place, Locate(id));
+  if (!place.folder.empty()) return PathOf(place.folder);
+  WCLAYER_ASSIGN(const auto image, FindBaseImage(place.root, id));
   if (!image) return NoLayer(id);
   return image->path;
 }
 
 Expected<fs::Dir> Home::OpenMetadata(std::string_view id) const {
-  WCLAYER_ASSIGN(const auto layer, OpenLayer(id));
-  const std::string own = Join(kPrivate, kMetadataFile);
-  WCLAYER_ASSIGN(const bool committed, layer.Exists(own));
-  if (committed) return layer.OpenDir(kPrivate);
-  WCLAYER_ASSIGN(const bool unsettled, layer.Exists(Join(kPrivate, kUnsettledFile)));
-  if (unsettled) {
-    WCLAYER_TRY(SettleLayer(*this, id));
-    return layer.OpenDir(kPrivate);
+  WCLAYER_ASSIGN(const auto place, Locate(id));
+  fs::Dir layer;
+  std::string own(kPrivate);
+  std::optional<BaseImage> image;
+  if (place.folder.empty()) {
+    WCLAYER_ASSIGN(image, FindBaseImage(place.root, id));
+    if (!image) return NoLayer(id);
+    WCLAYER_ASSIGN(layer, fs::Dir::OpenAbsolute(image->path));
+  } else {
+    own = Join(place.folder, kPrivate);
   }
-  WCLAYER_ASSIGN(const auto image, FindBaseImage(id));
-  if (!image) return fs::Dir();
-  WCLAYER_ASSIGN(const auto folder, FolderOf(id));
-  if (folder) return fs::Dir();  // a created stub beside the image of the same name
-  WCLAYER_ASSIGN(const auto root, Root());
-  return root.OpenDir(Join(kPrivate, Join(kBaseImagesFolder, image->name)));
+  auto folder = (image ? layer : place.root).OpenDir(own);
+  if (folder) {
+    WCLAYER_ASSIGN(const bool committed, folder->Exists(kMetadataFile));
+    if (committed) return folder;
+    WCLAYER_ASSIGN(const bool unsettled, folder->Exists(kUnsettledFile));
+    if (unsettled) {
+      WCLAYER_TRY(SettleLayer(*this, id));
+      return folder;
+    }
+  } else if (!fs::IsGone(folder.error())) {
+    return std::move(folder).error();
+  }
+  if (!image) return fs::Dir();  // a created stub, maybe beside an image of the same name
+  return place.root.OpenDir(Join(kPrivate, Join(kBaseImagesFolder, image->name)));
 }
 
 Status Home::CheckImported(std::string_view id) const {
@@ -218,18 +231,23 @@ Status Home::CheckImported(std::string_view id) const {
 }
 
 Expected<LayerKind> Home::KindOf(std::string_view id) const {
-  WCLAYER_ASSIGN(const auto folder, FolderOf(id));
-  if (!folder) {
-    WCLAYER_ASSIGN(const auto image, FindBaseImage(id));
-    return image ? LayerKind::kCommitted : LayerKind::kNone;
+  WCLAYER_ASSIGN(const auto place, Locate(id));
+  if (!place.folder.empty()) return KindIn(place);
+  WCLAYER_ASSIGN(const auto image, FindBaseImage(place.root, id));
+  return image ? LayerKind::kCommitted : LayerKind::kNone;
+}
+
+Expected<LayerKind> Home::KindIn(const Place& place) {
+  const auto own = place.root.OpenDir(Join(place.folder, kPrivate));
+  if (!own) {
+    if (fs::IsGone(own.error())) return LayerKind::kCreated;
+    return own.error();
   }
-  WCLAYER_ASSIGN(const auto root, Root());
-  const std::string own = Join(*folder, kPrivate);
-  WCLAYER_ASSIGN(const bool committed, root.Exists(Join(own, kMetadataFile)));
+  WCLAYER_ASSIGN(const bool committed, own->Exists(kMetadataFile));
   if (committed) return LayerKind::kCommitted;
-  WCLAYER_ASSIGN(const bool writable, root.Exists(Join(own, kWritableFile)));
+  WCLAYER_ASSIGN(const bool writable, own->Exists(kWritableFile));
   if (writable) return LayerKind::kWritable;
-  WCLAYER_ASSIGN(const bool unsettled, root.Exists(Join(own, kUnsettledFile)));
+  WCLAYER_ASSIGN(const bool unsettled, own->Exists(kUnsettledFile));
   return unsettled ? LayerKind::kCommitted : LayerKind::kCreated;
 }
 
@@ -325,10 +343,14 @@ Expected<std::vector<std::string>> Home::ParentsFrom(const vmcompute::LayerDescr
 }
 
 Expected<std::vector<BaseImage>> Home::BaseImages() const {
-  std::vector<BaseImage> images;
   auto opened = Root();
-  if (!opened && opened.error().sys_errno == ENOENT) return images;
+  if (!opened && opened.error().sys_errno == ENOENT) return std::vector<BaseImage>();
   WCLAYER_ASSIGN(const auto root, std::move(opened));
+  return BaseImagesIn(root);
+}
+
+Expected<std::vector<BaseImage>> Home::BaseImagesIn(const fs::Dir& root) const {
+  std::vector<BaseImage> images;
   WCLAYER_ASSIGN(const bool listed, root.Exists(Join(kPrivate, kBaseImagesFile)));
   if (!listed) return images;
   WCLAYER_ASSIGN(const auto json, ReadJson(root, Join(kPrivate, kBaseImagesFile)));
@@ -367,8 +389,12 @@ Json BaseImageJson(const BaseImage& image) {
       .Add("CreatedTime", Json::Of(image.created_time));
 }
 
-Expected<std::optional<BaseImage>> Home::FindBaseImage(std::string_view name) const {
-  WCLAYER_ASSIGN(auto images, BaseImages());
+Expected<std::optional<BaseImage>> Home::FindBaseImage(const fs::Dir& root,
+                                                       std::string_view name) const {
+  std::vector<BaseImage> images;
+  if (root) {
+    WCLAYER_ASSIGN(images, BaseImagesIn(root));
+  }
   for (auto& image : images)
     if (SamePath(image.name, name)) return std::optional<BaseImage>(std::move(image));
   return std::optional<BaseImage>();
@@ -380,10 +406,16 @@ Expected<std::optional<BaseImage>> Home::FindBaseImage(std::string_view name) co
 Expected<std::shared_ptr<Home>> Homes::Get(const std::string& path) {
   if (!fs::IsAbsolute(path))
     return Error(Errc::kInvalidArgument, "the home must be an absolute path").At(path);
+  {
+    const std::lock_guard guard(mutex_);
+    if (const auto known = spellings_.find(path); known != spellings_.end()) return known->second;
+  }
   const std::string canonical = fs::Canonical(path);
   const std::lock_guard guard(mutex_);
   auto& home = homes_[fs::PathKey(canonical)];
   if (!home) home = std::make_shared<Home>(canonical);
+  // Where links on the way lead, is settled once there is something.
+  if (fs::Dir::OpenAbsolute(canonical)) spellings_.emplace(path, home);
   return home;
 }
 

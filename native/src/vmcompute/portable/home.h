@@ -100,7 +100,16 @@ class Home {
   Status CheckImported(std::string_view id) const;
 
  private:
-  Expected<std::optional<BaseImage>> FindBaseImage(std::string_view name) const;
+  // Where a layer may be.
+  struct Place {
+    fs::Dir root;        // no handle: there is no home
+    std::string folder;  // as spelled in it; "": it has none there
+  };
+  Expected<Place> Locate(std::string_view id) const;
+  static Expected<LayerKind> KindIn(const Place& place);
+  Expected<std::vector<BaseImage>> BaseImagesIn(const fs::Dir& root) const;
+  Expected<std::optional<BaseImage>> FindBaseImage(const fs::Dir& root,
+                                                   std::string_view name) const;
 
   std::string path_;
   mutable std::mutex mutex_;
@@ -129,6 +138,7 @@ class Homes {
  private:
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Home>> homes_;
+  std::map<std::string, std::shared_ptr<Home>, std::less<>> spellings_;  // of homes that were there
 };
 
 }  // namespace wclayer::portable

@@ -213,8 +213,6 @@ Expected<std::unique_ptr<MetadataReader>> MetadataReader::OpenFd(fs::UniqueFd fi
     return MetadataDamaged("the checksum of the block sums is wrong", footer.body);
   std::unique_ptr<MetadataReader> reader(new MetadataReader());
   reader->state_ = std::make_unique<State>(std::move(file), footer, std::move(sums), cache_blocks);
-  WCLAYER_ASSIGN(const Bytes magic, reader->state_->blocks.View(0, kMetadataMagic.size()));
-  if (AsText(magic) != kMetadataMagic) return MetadataDamaged("this is no metadata file", 0);
   return reader;
 }
 
@@ -320,6 +318,8 @@ Expected<std::optional<MetadataReader::LinkGroup>> MetadataReader::GroupOf(std::
 
 Status MetadataReader::CheckAll() {
   const Footer& footer = state_->footer;
+  WCLAYER_ASSIGN(const Bytes magic, state_->blocks.View(0, kMetadataMagic.size()));
+  if (AsText(magic) != kMetadataMagic) return MetadataDamaged("this is no metadata file", 0);
   for (std::uint64_t at = 0; at < footer.body; at += kMetadataBlock)
     WCLAYER_TRY(state_->blocks.View(at, 1));
   Entry entry;

@@ -295,7 +295,7 @@ Status DecodeRecord(Bytes record, std::uint64_t offset, Entry& entry, RecordLink
       for (auto& left : entry.time_remainder) left = cursor.Fixed<std::uint8_t>();
     if ((flags & kShortNameFlag) != 0) {
       auto short_name = ToUtf16(cursor.Text());
-      if (!short_name || short_name->size() > vmcompute::kMaxShortNameUnits)
+      if (!short_name || short_name->size() > kMaxShortNameUnits)
         return cursor.Damaged("a short name is malformed");
       entry.short_name = *std::move(short_name);
     }

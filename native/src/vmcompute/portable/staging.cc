@@ -58,27 +58,27 @@ bool Busy(const Error& error) {
 Expected<std::unique_ptr<Staging>> Staging::Begin(std::shared_ptr<Home> home) {
   std::unique_ptr<Staging> staging(new Staging());
   staging->home_ = std::move(home);
-  WCLAYER_ASSIGN(staging->private_, staging->home_->Private());
-  WCLAYER_ASSIGN(staging->locks_, staging->private_.OpenDir(kLocks));
+  WCLAYER_ASSIGN(const auto own, staging->home_->Private());
+  WCLAYER_ASSIGN(staging->locks_, own.OpenDir(kLocks));
   WCLAYER_ASSIGN(staging->name_, fs::FreshName());
   // The lock first: a folder without one is anybody's to clear.
   WCLAYER_ASSIGN(staging->lock_,
                  fs::FileLock::Acquire(staging->locks_, std::string(kStagingLock) + staging->name_,
                                        fs::LockMode::kExclusive, kOwnLockWait));
-  const std::string below = Below(kStaging, staging->name_);
-  WCLAYER_TRY(staging->private_.MakeDir(below));
-  WCLAYER_ASSIGN(staging->dir_, staging->private_.OpenDir(below));
+  WCLAYER_ASSIGN(staging->all_, own.OpenDir(kStaging));
+  WCLAYER_TRY(staging->all_.MakeDir(staging->name_));
+  WCLAYER_ASSIGN(staging->dir_, staging->all_.OpenDir(staging->name_));
   WCLAYER_TRY(staging->dir_.MakeDir(kPrivate));
-  staging->path_ = staging->home_->PrivatePath(below);
+  staging->path_ = staging->home_->PrivatePath(Below(kStaging, staging->name_));
   return staging;
 }
 
 Staging::~Staging() {
-  if (!private_) return;
+  if (!locks_) return;
   dir_ = fs::Dir();
   // What cannot be removed now is removed by the next Recover.
   Quietly([this]() -> Status {
-    WCLAYER_TRY(private_.RemoveTree(Below(kStaging, name_)));
+    if (all_ && !moved_) WCLAYER_TRY(all_.RemoveTree(name_));
     return lock_ ? locks_.Remove(std::string(kStagingLock) + name_) : Status();
   });
 }
@@ -98,30 +98,29 @@ Status Staging::KeepFilesOf(const fs::Dir& stub) const {
 Status Staging::Publish(const std::string& id, bool flush) {
   WCLAYER_ASSIGN(const auto root, home_->MakeRoot());
   const auto durability = flush ? home_->durability() : fs::Durability::kNone;
-  WCLAYER_ASSIGN(const auto stub_name, home_->FolderOf(id));
+  WCLAYER_ASSIGN(const std::string stub_name, fs::FindFolder(root, id));
   const Error filled = Error(Errc::kLayerExists, "the layer is filled already").Of(id);
-  if (stub_name) {
+  if (!stub_name.empty()) {
     WCLAYER_ASSIGN(const auto kind, home_->KindOf(id));
     if (kind != LayerKind::kCreated) return filled;
-    WCLAYER_ASSIGN(const auto stub, root.OpenDir(*stub_name));
+    WCLAYER_ASSIGN(const auto stub, root.OpenDir(stub_name));
     WCLAYER_ASSIGN(const bool damaged, WasFilled(stub));
     if (damaged) return Damaged(id);
     WCLAYER_TRY(KeepFilesOf(stub));
   }
   if (durability != fs::Durability::kNone) WCLAYER_TRY(dir_.SyncFileSystem());
-  WCLAYER_ASSIGN(const auto staging, private_.OpenDir(kStaging));
-  const std::string& target = stub_name ? *stub_name : id;
-  if (!stub_name) {
+  if (stub_name.empty()) {
     WCLAYER_TRY(fs::NoteCapitals(root, id));
-    auto renamed = staging.Rename(name_, root, target, RenameMode::kNoReplace);
+    auto renamed = all_.Rename(name_, root, id, RenameMode::kNoReplace);
     if (!renamed) return renamed.error().sys_errno == EEXIST ? filled : std::move(renamed).error();
+    moved_ = true;
   } else {
-    WCLAYER_TRY(staging.Rename(name_, root, target, RenameMode::kExchange));
+    WCLAYER_TRY(all_.Rename(name_, root, stub_name, RenameMode::kExchange));
     // Someone may have filled the stub meanwhile: then theirs stays.
-    WCLAYER_ASSIGN(const auto out, staging.OpenDir(name_));
+    WCLAYER_ASSIGN(const auto out, all_.OpenDir(name_));
     WCLAYER_ASSIGN(const bool was_filled, HoldsContent(out));
     if (was_filled) {
-      WCLAYER_TRY(staging.Rename(name_, root, target, RenameMode::kExchange));
+      WCLAYER_TRY(all_.Rename(name_, root, stub_name, RenameMode::kExchange));
       return filled;
     }
   }
@@ -175,8 +174,7 @@ Status Staging::Replace(const std::string& id) {
   }
   const auto durability = home_->durability();
   if (durability != fs::Durability::kNone) WCLAYER_TRY(dir_.SyncFileSystem());
-  WCLAYER_ASSIGN(const auto staging, private_.OpenDir(kStaging));
-  WCLAYER_TRY(staging.Rename(name_, root, *folder, RenameMode::kExchange));
+  WCLAYER_TRY(all_.Rename(name_, root, *folder, RenameMode::kExchange));
   return durability == fs::Durability::kFull ? root.Sync() : Status();
 }
 

@@ -42,10 +42,11 @@ class Staging {
   std::shared_ptr<Home> home_;
   std::string name_;
   std::string path_;
-  fs::Dir private_;
   fs::Dir locks_;
+  fs::Dir all_;  // of those being filled
   fs::Dir dir_;
   fs::FileLock lock_;
+  bool moved_ = false;  // nothing is left of it there
 };
 
 // Removes the staging folders whose lock nobody holds, and the lock files of those that are gone.

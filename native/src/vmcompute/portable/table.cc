@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/layer_id.h"
+#include "base/limits.h"
 #include "base/utf16.h"
 #include "fs/system.h"
 #include "portable/base_image.h"
@@ -293,7 +294,7 @@ Expected<ImportedEntry> EntryOf(Utf16 name, const FileBasicInfo* info,
   }
   if (extra->short_name != nullptr && !given.tombstone) {
     given.short_name = extra->short_name;
-    if (given.short_name.size() > vmcompute::kMaxShortNameUnits)
+    if (given.short_name.size() > kMaxShortNameUnits)
       return Error(Errc::kInvalidArgument, "a short name of more than 12 characters")
           .At(given.path);
   }
