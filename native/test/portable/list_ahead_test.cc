@@ -76,11 +76,13 @@ TEST_F(ListAheadTest, EveryFolderIsAsItIsInAnyOrder) {
         std::swap(paths[random() % paths.size()], paths[random() % paths.size()]);
       paths.resize(paths.size() - 20);
     }
-    ListAhead ahead(root_);
-    for (const std::string& path : paths) ASSERT_EQ(Asked(ahead, path), Truth(path)) << path;
-    for (const char* name : {"d1/none", "none"}) EXPECT_EQ(Asked(ahead, name), "gone");
-    // A second look is a new one.
-    ASSERT_EQ(Asked(ahead, paths[7]), Truth(paths[7]));
+    {
+      ListAhead ahead(root_);
+      for (const std::string& path : paths) ASSERT_EQ(Asked(ahead, path), Truth(path)) << path;
+      for (const char* name : {"d1/none", "none"}) EXPECT_EQ(Asked(ahead, name), "gone");
+      // A second look is a new one.
+      ASSERT_EQ(Asked(ahead, paths[7]), Truth(paths[7]));
+    }
     std::filesystem::remove_all(path_);
     std::filesystem::create_directory(path_);
     root_ = *fs::Dir::OpenAbsolute(path_.string());

@@ -230,25 +230,28 @@ Status Home::CheckImported(std::string_view id) const {
           "layer, is missing");
 }
 
-Expected<LayerKind> Home::KindOf(std::string_view id) const {
+Expected<LayerKind> Home::KindOf(std::string_view id, fs::Dir* own) const {
   WCLAYER_ASSIGN(const auto place, Locate(id));
-  if (!place.folder.empty()) return KindIn(place);
-  WCLAYER_ASSIGN(const auto image, FindBaseImage(place.root, id));
-  return image ? LayerKind::kCommitted : LayerKind::kNone;
-}
-
-Expected<LayerKind> Home::KindIn(const Place& place) {
-  const auto own = place.root.OpenDir(Join(place.folder, kPrivate));
-  if (!own) {
-    if (fs::IsGone(own.error())) return LayerKind::kCreated;
-    return own.error();
+  if (place.folder.empty()) {
+    WCLAYER_ASSIGN(const auto image, FindBaseImage(place.root, id));
+    return image ? LayerKind::kCommitted : LayerKind::kNone;
   }
-  WCLAYER_ASSIGN(const bool committed, own->Exists(kMetadataFile));
-  if (committed) return LayerKind::kCommitted;
-  WCLAYER_ASSIGN(const bool writable, own->Exists(kWritableFile));
-  if (writable) return LayerKind::kWritable;
-  WCLAYER_ASSIGN(const bool unsettled, own->Exists(kUnsettledFile));
-  return unsettled ? LayerKind::kCommitted : LayerKind::kCreated;
+  auto opened = place.root.OpenDir(Join(place.folder, kPrivate));
+  if (!opened) {
+    if (fs::IsGone(opened.error())) return LayerKind::kCreated;
+    return std::move(opened).error();
+  }
+  fs::Dir folder = *std::move(opened);
+  const auto kind = [&]() -> Expected<LayerKind> {
+    WCLAYER_ASSIGN(const bool committed, folder.Exists(kMetadataFile));
+    if (committed) return LayerKind::kCommitted;
+    WCLAYER_ASSIGN(const bool writable, folder.Exists(kWritableFile));
+    if (writable) return LayerKind::kWritable;
+    WCLAYER_ASSIGN(const bool unsettled, folder.Exists(kUnsettledFile));
+    return unsettled ? LayerKind::kCommitted : LayerKind::kCreated;
+  }();
+  if (own != nullptr) *own = std::move(folder);
+  return kind;
 }
 
 Expected<WritableRecord> Home::ReadWritable(std::string_view id) const {

@@ -73,7 +73,8 @@ class Home {
   // The layer's own folder, a base image's included: kLayerNotFound if there is none.
   Expected<fs::Dir> OpenLayer(std::string_view id) const;
   Expected<std::string> LayerPath(std::string_view id) const;  // its absolute path; it must exist
-  Expected<LayerKind> KindOf(std::string_view id) const;
+  // `own`: becomes its private folder, if it has one in this home.
+  Expected<LayerKind> KindOf(std::string_view id, fs::Dir* own = nullptr) const;
   Expected<WritableRecord> ReadWritable(std::string_view id) const;
   Status WriteWritable(const fs::Dir& layer, const WritableRecord& record) const;
   // Ids of the parents, immediate one first, as recorded by import or CreateSandboxLayer, else by
@@ -106,7 +107,6 @@ class Home {
     std::string folder;  // as spelled in it; "": it has none there
   };
   Expected<Place> Locate(std::string_view id) const;
-  static Expected<LayerKind> KindIn(const Place& place);
   Expected<std::vector<BaseImage>> BaseImagesIn(const fs::Dir& root) const;
   Expected<std::optional<BaseImage>> FindBaseImage(const fs::Dir& root,
                                                    std::string_view name) const;

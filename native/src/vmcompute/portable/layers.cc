@@ -94,7 +94,8 @@ Status CopyLayer(const std::shared_ptr<Home>& home, const std::string& source,
 }
 
 Expected<std::uint32_t> StateOf(const Home& home, const std::string& id) {
-  WCLAYER_ASSIGN(const auto kind, home.KindOf(id));
+  fs::Dir own;
+  WCLAYER_ASSIGN(const auto kind, home.KindOf(id, &own));
   switch (kind) {
     case LayerKind::kNone:
       return NoLayer(id);
@@ -116,7 +117,8 @@ Expected<std::uint32_t> StateOf(const Home& home, const std::string& id) {
     case LayerKind::kCommitted:
       break;
   }
-  // Between the two looks it may be removed: that is no damage.
+  if (own && MetadataReader::Open(own, 2)) return std::uint32_t{vmcompute::kStateCommitted};
+  // It may have to settle first, or have been removed since: that is no damage.
   auto damaged = LooksDamaged(home, id);
   if (damaged && !*damaged) return std::uint32_t{vmcompute::kStateCommitted};
   WCLAYER_ASSIGN(const auto now, home.KindOf(id));

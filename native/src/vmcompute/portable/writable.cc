@@ -275,48 +275,109 @@ class WritableContent final : public Content {
 
   // ---- A folder's names ----
 
+  // The members of the parents' folder, and which names of ours are theirs.
+  class Members {
+   public:
+    explicit Members(std::vector<Member> members)
+        : members_(std::move(members)), claimed_(members_.size()) {}
+
+    const Member* OnDisk(const std::string& name) {
+      // Mostly they come in the same order.
+      for (; next_ < members_.size() && members_[next_].node.disk_name <= name; ++next_)
+        if (members_[next_].node.disk_name == name) return &members_[next_++];
+      if (by_disk_name_.empty())
+        for (const Member& member : members_) by_disk_name_.emplace(member.node.disk_name, &member);
+      const auto at = by_disk_name_.find(name);
+      return at == by_disk_name_.end() ? nullptr : at->second;
+    }
+    const Member* Folded(const std::string& folded) {
+      if (by_name_.empty())
+        for (const Member& member : members_) by_name_.emplace(Fold(member.node.name), &member);
+      const auto at = by_name_.find(folded);
+      return at == by_name_.end() ? nullptr : at->second;
+    }
+    // `name` on disk shows this member. The name that did before, if one did.
+    std::optional<std::string> Claim(const Member& member, const std::string& name) {
+      const auto at = static_cast<std::size_t>(&member - members_.data());
+      if (claimed_[at]) {
+        const auto other = claims_.find(&member);
+        return other == claims_.end() ? member.node.disk_name : other->second;
+      }
+      claimed_[at] = true;
+      if (name != member.node.disk_name) claims_.emplace(&member, name);
+      return std::nullopt;
+    }
+    std::vector<std::string> Unclaimed() const {
+      std::vector<std::string> names;
+      for (std::size_t i = 0; i < members_.size(); ++i)
+        if (!claimed_[i]) names.push_back(members_[i].node.name);
+      return names;
+    }
+
+   private:
+    std::vector<Member> members_;
+    std::vector<bool> claimed_;
+    std::map<const Member*, std::string> claims_;  // where the name on disk is another
+    std::size_t next_ = 0;
+    std::unordered_map<std::string_view, const Member*> by_disk_name_;  // once needed
+    std::unordered_map<std::string, const Member*> by_name_;
+  };
+
+  // An own file or link that is known to be what the parents have there, under its one name.
+  static bool IsTheirs(const TreeItem& item, const Member& member) {
+    const bool linked = item.type == fs::Type::kFile && item.info.links > 1;
+    return item.own && item.untouched && item.type != fs::Type::kDirectory && !linked &&
+           Same(item.origin, member.at);
+  }
+
   // Fills `items` in order; gives the names of the parents that are gone.
   Expected<std::vector<std::string>> Look(Frame& frame) {
-    WCLAYER_ASSIGN(auto members, chain_->List(frame.here));
-    std::unordered_map<std::string_view, const Member*> by_disk_name;
-    std::unordered_map<std::string, const Member*> by_name;
-    for (const auto& member : members) {
-      by_disk_name.emplace(member.node.disk_name, &member);
-      by_name.emplace(Fold(member.node.name), &member);
-    }
+    WCLAYER_ASSIGN(auto theirs, chain_->List(frame.here));
+    Members members(std::move(theirs));
     WCLAYER_ASSIGN(auto listed, tree_->List(*frame.folder));
     frame.names_empty = listed.empty();
     const bool in_place = SameParts(frame.folder->through, frame.here);
-    std::map<std::string, std::string> taken;  // folded → as spelt on disk
+    std::map<std::string, std::string> taken;  // names that no member has: folded → on disk
     for (auto& item : listed) {
-      Seen seen;
-      seen.folder = frame.folder;
-      const auto here = by_disk_name.find(item.name);
-      const Member* member = here == by_disk_name.end() ? nullptr : here->second;
+      const Member* member = members.OnDisk(item.name);
       if (item.own) {
         WCLAYER_ASSIGN(item.origin,
                        tree_->OriginOf(*frame.folder, item,
                                        member == nullptr ? std::optional<Found>() : member->at));
       }
+      Seen seen;
+      std::optional<std::string> other;
+      if (member != nullptr) {
+        other = members.Claim(*member, item.name);
+        seen.here = member->at;
+        seen.same_name = item.own || item.node.name == member->node.name;
+        // What shows through where it always was is no news, nor is an untouched file.
+        if (!other && (item.own ? IsTheirs(item, *member) : in_place)) continue;
+      }
       WCLAYER_ASSIGN(const auto name, NameOfItem(item, member));
+      seen.folder = frame.folder;
       seen.path = Join(frame.self.path, name);
       if (auto valid = CheckComponent(name); !valid) {
         Error error = std::move(valid).error();
         error.path = seen.path;
         return error;
       }
-      std::string folded = Fold(name);
-      const auto [other, fresh] = taken.try_emplace(folded, item.name);
-      if (!fresh)
-        return Error(Errc::kUnsafePath, "'" + other->second + "' and '" + item.name +
+      if (member == nullptr) {
+        std::string folded = Fold(name);
+        if (const Member* spelled = members.Folded(folded)) {
+          other = members.Claim(*spelled, item.name);
+          seen.here = spelled->at;
+          seen.same_name = spelled->node.name == name;
+        } else {
+          const auto [at, fresh] = taken.try_emplace(std::move(folded), item.name);
+          if (!fresh) other = at->second;
+        }
+      }
+      if (other)
+        return Error(Errc::kUnsafePath, "'" + *other + "' and '" + item.name +
                                             "' differ by case only, which Windows cannot tell "
                                             "apart; rename one of them")
             .At(frame.self.path);
-      if (const auto at = by_name.find(folded); at != by_name.end()) {
-        seen.here = at->second->at;
-        seen.same_name = at->second->node.name == name;
-      }
-      // What shows through where it always was is no news, nor is an untouched file.
       if (!item.own && in_place) continue;
       seen.item = std::move(item);
       if (seen.item.own && !IsFolder(seen) && !IsLinked(seen) && EntryBuilder::Untouched(seen))
@@ -325,10 +386,7 @@ class WritableContent final : public Content {
     }
     std::sort(frame.items.begin(), frame.items.end(),
               [](const Seen& a, const Seen& b) { return NameOf(a.path) < NameOf(b.path); });
-    std::vector<std::string> gone;
-    for (const auto& member : members)
-      if (taken.count(Fold(member.node.name)) == 0) gone.push_back(member.node.name);
-    return gone;
+    return members.Unclaimed();
   }
 
   // As the layers spell it: on disk a name has the spelling of the layer that had it first, and an
