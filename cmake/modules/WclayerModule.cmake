@@ -25,6 +25,26 @@ function(wclayer_left_out file result)
   set(${result} ${filter} PARENT_SCOPE)
 endfunction()
 
+# Compiling the tests is most of what a build takes: they are not optimised, have no debug information (a failure names its
+# line), read the large headers but once, and leave it to what they test to be looked at for undefined behaviour.
+function(wclayer_test_program test)
+  target_include_directories(${test} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/test")
+  target_compile_definitions(${test} PRIVATE WCLAYER_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/test/fixtures")
+  wclayer_warnings(${test})
+  target_compile_options(${test} PRIVATE -O0 -g0)
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=address,undefined")
+    target_compile_options(${test} PRIVATE -fno-sanitize=undefined)
+  endif()
+  get_property(first GLOBAL PROPERTY WCLAYER_FIRST_TEST)
+  if(first)
+    target_precompile_headers(${test} REUSE_FROM ${first})
+  else()
+    target_precompile_headers(${test} PRIVATE <gtest/gtest.h> <algorithm> <filesystem> <fstream> <functional> <map>
+      <memory> <optional> <random> <string> <thread> <vector>)
+    set_property(GLOBAL PROPERTY WCLAYER_FIRST_TEST ${test})
+  endif()
+endfunction()
+
 # wclayer_module(NAME [FOLDER dir] [DEPENDS modules…] [LIBRARIES targets…] [TEST_DEPENDS modules…]
 #                [TEST_FIXTURES ctest fixtures…])
 #
@@ -70,11 +90,7 @@ function(wclayer_module name)
     if(tests)
       add_executable(${name}_test ${tests})
       target_link_libraries(${name}_test PRIVATE ${name} ${M_TEST_DEPENDS} ${M_LIBRARIES} GTest::gtest_main)
-      target_include_directories(${name}_test PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/test")
-      target_compile_definitions(${name}_test PRIVATE
-        WCLAYER_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/test/fixtures")
-      wclayer_warnings(${name}_test)
-      target_compile_options(${name}_test PRIVATE -O0)  # halves what compiling the tests takes
+      wclayer_test_program(${name}_test)
       set(timeout 300)
       if(WIN32)
         set(timeout 900)  # a call on a file costs Wine ten of Linux'
