@@ -231,8 +231,7 @@ final class Rows {
         }
         durable(
                 TINY_LAYERS + " layers of 10 files",
-                (shop, name, driver) ->
-                        new ManyLayers(ten(shop), TINY_LAYERS, shop.fresh("tiny")).ours(name, driver));
+                (shop, name, driver) -> new ManyLayers(ten(shop), TINY_LAYERS, shop.fresh("tiny")).ours(name, driver));
     }
 
     private void durable(String set, DurableTask task) {
