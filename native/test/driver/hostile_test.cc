@@ -40,7 +40,7 @@ class Hostile : public DriverTest {
       if (item.is_regular_file() && !item.is_symlink())
         what +=
             " " + std::to_string(item.file_size()) + " " + std::to_string(item.hard_link_count());
-      seen[item.path().lexically_relative(root).string()] = what;
+      seen[item.path().lexically_relative(root).generic_string()] = what;
     }
     return seen;
   }
