@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "portable/checkout_table.h"
+#include "portable/folder_opener.h"
 #include "portable/names.h"
 #include "portable/overlay_origin.h"
 
@@ -17,7 +18,7 @@ constexpr std::uint32_t kPermissions = 0777;  // no setuid, setgid, sticky bit
 class Copier {
  public:
   Copier(Chain& chain, const fs::Dir& root, CheckoutTableWriter& table)
-      : chain_(&chain), root_(&root), table_(&table) {}
+      : chain_(&chain), root_(&root), table_(&table), folders_(root) {}
 
   Status Run() {
     WCLAYER_ASSIGN(const auto found, chain_->Find(kFiles));
@@ -79,12 +80,12 @@ class Copier {
     const std::string& name = member.node.disk_name;
     const std::string path = Join(level.path, name);
     if (source.info.type == fs::Type::kDirectory) {
-      WCLAYER_ASSIGN(const fs::Dir* dir, OpenFolder(level.path));
+      WCLAYER_ASSIGN(const fs::Dir* dir, folders_.Open(level.path));
       WCLAYER_TRY(dir->MakeDir(name));
       WCLAYER_ASSIGN(Folder inner, chain_->Enter(level.folder, member.node.name));
       return Enter(std::move(inner), member.at, path);
     }
-    WCLAYER_ASSIGN(const fs::Dir* dir, OpenFolder(level.path));
+    WCLAYER_ASSIGN(const fs::Dir* dir, folders_.Open(level.path));
     if (source.info.type == fs::Type::kSymlink) {
       WCLAYER_ASSIGN(const auto text, source.layer->ReadLink(source.path));
       WCLAYER_TRY(dir->MakeSymlink(text, name));
@@ -113,7 +114,7 @@ class Copier {
       return Record(*root_, "", "", level.at);
     }
     const std::string name(NameOf(level.path));
-    WCLAYER_ASSIGN(const fs::Dir* dir, OpenFolder(std::string(ParentOf(level.path))));
+    WCLAYER_ASSIGN(const fs::Dir* dir, folders_.Open(ParentOf(level.path)));
     WCLAYER_TRY(dir->SetMode(name, source.info.mode & kPermissions));
     WCLAYER_TRY(dir->SetTimes(name, source.info.mtime_seconds, source.info.mtime_nanos));
     return Record(*dir, name, level.path, level.at);
@@ -133,20 +134,11 @@ class Copier {
     return table_->Add(row);
   }
 
-  Expected<const fs::Dir*> OpenFolder(const std::string& path) {
-    if (!folder_ || folder_path_ != path) {
-      WCLAYER_ASSIGN(folder_, root_->OpenDir(path));
-      folder_path_ = path;
-    }
-    return &folder_;
-  }
-
   Chain* chain_;
   const fs::Dir* root_;
   CheckoutTableWriter* table_;
   std::vector<Level> levels_;
-  fs::Dir folder_;  // opened last
-  std::string folder_path_;
+  FolderOpener folders_;
 };
 
 Status RemoveIfThere(const fs::Dir& folder, const char* name) {

@@ -2,6 +2,7 @@
 
 #include "fs/system.h"
 #include "portable/checkout_table.h"
+#include "portable/folder_opener.h"
 #include "portable/list_ahead.h"
 #include "portable/names.h"
 #include "portable/overlay_origin.h"
@@ -73,11 +74,11 @@ class CheckoutTree final : public UserTree {
     item.info = info;
     item.type = item.info.type;
     const auto handle_of = [&]() -> Expected<std::string> {
-      WCLAYER_ASSIGN(const fs::Dir* dir, OpenFolder(folder));
+      WCLAYER_ASSIGN(const fs::Dir* dir, folders_.Open(folder));
       return HandleOf(*dir, item.name);
     };
     const auto is_marked = [&](const CheckoutRow& candidate) {
-      const auto dir = OpenFolder(folder);
+      const auto dir = folders_.Open(folder);
       const auto mark = dir ? ReadMark(**dir, item.name) : std::nullopt;
       return mark && mark->ordinal == candidate.origin.ordinal && KnownOrigin(candidate.origin) &&
              mark->layer == MarkOfLayer(chain_->layer(candidate.origin.layer).id);
@@ -92,14 +93,6 @@ class CheckoutTree final : public UserTree {
     return item;
   }
 
-  Expected<const fs::Dir*> OpenFolder(const std::string& path) {
-    if (!folder_ || folder_path_ != path) {
-      WCLAYER_ASSIGN(folder_, root_.OpenDir(path));
-      folder_path_ = path;
-    }
-    return &folder_;
-  }
-
   bool KnownOrigin(const Found& origin) {
     return origin.layer < chain_->size() && chain_->layer(origin.layer).metadata &&
            origin.ordinal < chain_->layer(origin.layer).metadata->entries();
@@ -108,8 +101,7 @@ class CheckoutTree final : public UserTree {
   fs::Dir root_;
   CheckoutTable table_;
   Chain* chain_;
-  fs::Dir folder_;  // opened last
-  std::string folder_path_;
+  FolderOpener folders_{root_};
   ListAhead names_{root_};
 };
 

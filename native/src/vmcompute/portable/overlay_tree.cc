@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "fs/system.h"
+#include "portable/folder_opener.h"
 #include "portable/list_ahead.h"
 #include "portable/names.h"
 #include "portable/overlay_origin.h"
@@ -109,7 +110,7 @@ class OverlayTree final : public UserTree {
       WCLAYER_ASSIGN(const Below below, BelowOf(folder, item));
       return below.origin;
     }
-    auto opened = OpenFolder(folder.path);
+    auto opened = folders_.Open(folder.path);
     if (!opened) return VanishedOr(std::move(opened).error());
     const fs::Dir& dir = **opened;
     auto handle = OriginHandleOf(dir, item.name);
@@ -202,14 +203,6 @@ class OverlayTree final : public UserTree {
     return below;
   }
 
-  Expected<const fs::Dir*> OpenFolder(const std::string& path) {
-    if (!folder_ || folder_path_ != path) {
-      WCLAYER_ASSIGN(folder_, upper_.OpenDir(path));
-      folder_path_ = path;
-    }
-    return &folder_;
-  }
-
   // ---- Origins ----
 
   Expected<std::optional<Found>> ByHandle(const TreeItem& item, const std::string& handle,
@@ -272,7 +265,7 @@ class OverlayTree final : public UserTree {
       }
       if (!there->own) return !Same(*there->origin, found);
       if (SameFile(there->info, item.info)) return true;
-      auto dir = OpenFolder(folder.path);
+      auto dir = folders_.Open(folder.path);
       if (!dir) return true;
       auto handle = OriginHandleOf(**dir, there->name);
       if (!handle || handle->empty()) return true;
@@ -321,8 +314,7 @@ class OverlayTree final : public UserTree {
 
   fs::Dir upper_;
   Chain* chain_;
-  fs::Dir folder_;  // opened last
-  std::string folder_path_;
+  FolderOpener folders_{upper_};
   ListAhead names_{upper_};
   bool handles_read_ = false;
   std::unordered_multimap<std::string, Found> by_handle_;

@@ -18,12 +18,8 @@ Error WrongSize(bool shorter) {
 }
 
 Expected<fs::UniqueFd> FileOpener::Open(const std::string& disk_path) {
-  const auto folder = ParentOf(disk_path);
-  if (!folder_ || folder != folder_path_) {
-    WCLAYER_ASSIGN(folder_, root_->OpenDir(folder));
-    folder_path_ = folder;
-  }
-  return folder_.OpenFile(NameOf(disk_path));
+  WCLAYER_ASSIGN(const fs::Dir* folder, folders_.Open(ParentOf(disk_path)));
+  return folder->OpenFile(NameOf(disk_path));
 }
 
 ReadAhead::ReadAhead(const fs::Dir& root) : ring_(kSlabs, kSlabBytes, 2), opener_(root) {}

@@ -13,6 +13,7 @@
 #include "base/expected.h"
 #include "fs/dir.h"
 #include "io/stage_thread.h"
+#include "portable/folder_opener.h"
 
 namespace wclayer::portable {
 
@@ -22,13 +23,11 @@ Error WrongSize(bool shorter);
 // Opens files below a folder; the folder of the file before is kept open. One thread at a time.
 class FileOpener {
  public:
-  explicit FileOpener(const fs::Dir& root) : root_(&root) {}
+  explicit FileOpener(const fs::Dir& root) : folders_(root) {}
   Expected<fs::UniqueFd> Open(const std::string& disk_path);
 
  private:
-  const fs::Dir* root_;
-  fs::Dir folder_;
-  std::string folder_path_;
+  FolderOpener folders_;
 };
 
 // One thread uses it. The folder outlives it.
