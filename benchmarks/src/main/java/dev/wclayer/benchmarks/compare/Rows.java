@@ -11,8 +11,10 @@ import dev.wclayer.benchmarks.task.HomeTasks;
 import dev.wclayer.benchmarks.task.JavaCodec;
 import dev.wclayer.benchmarks.task.ManyLayers;
 import dev.wclayer.benchmarks.task.Packing;
+import dev.wclayer.benchmarks.task.Stage;
 import dev.wclayer.benchmarks.task.Task;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
@@ -37,6 +39,7 @@ final class Rows {
         all.diffs();
         all.applies();
         all.processor();
+        all.copies();
         all.core();
         all.changes();
         all.growth();
@@ -221,6 +224,26 @@ final class Rows {
                             new ProcessorTime(apply.ours(Packing.PLAIN)),
                             new ProcessorTime(apply.java(JavaCodec.COMMONS_SHA256)));
                 }));
+    }
+
+    /** What would be lost in the noise of a clock. */
+    private void copies() {
+        copies("copies-diff", "How many bytes does a Diff copy?", CopiedBytes::ofDiff);
+        copies("copies-apply", "How many bytes does an ApplyDiff copy?", CopiedBytes::ofApply);
+    }
+
+    private void copies(String id, String question, Counting counting) {
+        String set = "nano/50"; // counting takes a hundred times as long
+        rows.add(new Row(id, question, set, Unit.BYTES, List.of(), shop -> {
+            Stage stage = shop.stage(set);
+            Subject once = Subject.constant(
+                    "each byte once", (double) Files.size(stage.layer().tar()));
+            return List.of(counting.of(shop, stage), once);
+        }));
+    }
+
+    private interface Counting {
+        Subject of(Workshop shop, Stage stage);
     }
 
     /** On a disk, where flushing means something. No target: what it costs is the disk's business. */

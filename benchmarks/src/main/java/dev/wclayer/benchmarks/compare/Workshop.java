@@ -113,10 +113,15 @@ public final class Workshop implements AutoCloseable {
 
     /** The core without Java. */
     public CoreBench core() throws IOException {
+        return closing(new CoreBench(coreProgram()));
+    }
+
+    /** The program that {@link #core()} runs. */
+    Path coreProgram() throws IOException {
         if (!Files.isExecutable(program)) {
             throw new IOException("no " + program + "; ./build bench makes it");
         }
-        return closing(new CoreBench(program));
+        return program;
     }
 
     /** Something to be closed at the end, before the stages. */
