@@ -12,6 +12,7 @@
 #include "driver/items.h"
 #include "driver/mounts.h"
 #include "driver/platform.h"
+#include "driver/remembered.h"
 #include "driver/store_home.h"
 #include "wclayer/driver.h"
 
@@ -108,6 +109,12 @@ class Core final : public Driver {
   // chain.
   Expected<ParentChain> ChainBelow(const std::string& parent);
   Expected<std::vector<std::string>> ChildrenOf(const std::string& id);
+  // A layer as it lies there, whether anybody has it mounted or not.
+  struct Lying {
+    LayerSummary summary;
+    std::string platform;
+  };
+  Expected<Lying> LookAt(const std::string& id);
   wclayer::Status CreateLayer(const std::string& id, const ParentChain& chain, bool writable,
                               std::uint64_t size_bytes);
   // What "against parent" means for a layer (design §4, Diff): the tail of its chain.
@@ -136,6 +143,8 @@ class Core final : public Driver {
   StoreHome home_;
   Platform platform_;
   Mounts mounts_;
+  Remembered<Lying> lying_;
+  Remembered<std::vector<std::string>> ancestors_;  // their ids
   std::mutex temporary_mutex_;
   std::map<std::string, fs::FileLock> temporary_;  // folder name → its lock
 };

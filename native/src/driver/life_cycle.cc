@@ -176,11 +176,17 @@ Expected<ParentChain> Core::ChainBelow(const std::string& parent) {
 
 Expected<std::vector<std::string>> Core::ChildrenOf(const std::string& id) {
   WCLAYER_ASSIGN(const std::vector<std::string> ids, home_.LayerIds());
+  ancestors_.Keep(ids);
   std::vector<std::string> children;
   for (const std::string& other : ids) {
-    auto chain = home_.ReadChain(other);
-    if (!chain) continue;  // damaged: verify tells
-    const bool child = std::any_of(chain->ids.begin(), chain->ids.end(),
+    using Ids = std::vector<std::string>;
+    const auto ancestors =
+        ancestors_.Get(home_.dir(), other, [&]() -> Expected<std::optional<Ids>> {
+          WCLAYER_ASSIGN(ParentChain chain, home_.ReadChain(other));
+          return std::optional<Ids>(std::move(chain.ids));
+        });
+    if (!ancestors) continue;  // damaged: verify tells
+    const bool child = std::any_of((*ancestors)->begin(), (*ancestors)->end(),
                                    [&](const std::string& parent) { return SameId(parent, id); });
     if (child) children.push_back(other);
   }
@@ -443,34 +449,48 @@ std::string Core::MountsText() {
   return "checkout" + (reason.empty() ? std::string() : " (" + reason + ")");
 }
 
+Expected<Core::Lying> Core::LookAt(const std::string& id) {
+  Lying layer;
+  LayerSummary& summary = layer.summary;
+  summary.id = id;
+  WCLAYER_ASSIGN(layer.platform, home_.ResolveAlias(id));
+  auto state = StateOf(id, layer.platform);
+  auto chain = home_.ReadChain(id);
+  auto record = home_.ReadRecord(id);
+  if (chain && !chain->empty()) summary.parent = chain->ids.front();
+  summary.kind = summary.parent.empty() ? "base" : "layer";
+  if (!state || !chain || !record || (*state & vmcompute::kStateDamaged) != 0) {
+    summary.state = "damaged";
+    return layer;
+  }
+  if ((*state & vmcompute::kStateWritable) != 0) summary.kind = "writable";
+  summary.state = (*state & vmcompute::kStateCommitted) != 0 ? "committed" : "created";
+  if (record->has_value()) {
+    summary.size_bytes = (*record)->size_bytes;
+    summary.diff_id = (*record)->diff_id;
+  }
+  return layer;
+}
+
 Expected<std::vector<LayerSummary>> Core::List() {
   WCLAYER_ASSIGN(const std::vector<std::string> ids, home_.LayerIds());
+  lying_.Keep(ids);
+  WCLAYER_ASSIGN(const std::set<std::string> noted, mounts_.Noted());
   std::vector<LayerSummary> layers;
   layers.reserve(ids.size());
   for (const std::string& id : ids) {
-    LayerSummary layer;
-    layer.id = id;
-    WCLAYER_ASSIGN(const std::string platform_id, home_.ResolveAlias(id));
-    auto state = StateOf(id, platform_id);
-    auto chain = home_.ReadChain(id);
-    auto record = home_.ReadRecord(id);
-    if (state && chain && record && (*state & vmcompute::kStateDamaged) == 0) {
-      layer.parent = chain->empty() ? "" : chain->ids.front();
-      const bool writable = (*state & vmcompute::kStateWritable) != 0;
-      layer.kind = writable ? "writable" : chain->empty() ? "base" : "layer";
-      layer.state = (*state & vmcompute::kStateCommitted) != 0 ? "committed" : "created";
-      WCLAYER_ASSIGN(const std::int64_t count, mounts_.CountAtMost(platform_id));
-      if (count != 0) layer.state = "mounted";
-      if (record->has_value()) {
-        layer.size_bytes = (*record)->size_bytes;
-        layer.diff_id = (*record)->diff_id;
-      }
-    } else {
-      layer.kind = chain && !chain->empty() ? "layer" : "base";
-      if (chain && !chain->empty()) layer.parent = chain->ids.front();
-      layer.state = "damaged";
+    Lying layer;
+    WCLAYER_ASSIGN(const auto known,
+                   lying_.Get(home_.dir(), id, [&]() -> Expected<std::optional<Lying>> {
+                     WCLAYER_ASSIGN(layer, LookAt(id));
+                     return layer.summary.state == "damaged" ? std::optional<Lying>() : layer;
+                   }));
+    if (known) layer = *known;
+    if (layer.summary.state != "damaged" && noted.contains(LowerAscii(layer.platform))) {
+      WCLAYER_ASSIGN(const std::int64_t count, mounts_.CountAtMost(layer.platform));
+      if (count != 0) layer.summary.state = "mounted";
     }
-    layers.push_back(std::move(layer));
+    layers.push_back(std::move(layer.summary));
   }
   return layers;
 }

@@ -257,6 +257,18 @@ Status Mounts::BreakHeld(const std::string& id) {
   return {};
 }
 
+Expected<std::set<std::string>> Mounts::Noted() const {
+  std::set<std::string> noted;
+  const auto folder = home_->private_dir().OpenDir(kFolder);
+  if (!folder && fs::IsGone(folder.error())) return noted;
+  if (!folder) return folder.error();
+  WCLAYER_TRY(folder->Visit([&](std::string_view name, fs::Type) -> wclayer::Status {
+    if (name.ends_with(kStateEnd)) noted.emplace(name.substr(0, name.size() - kStateEnd.size()));
+    return {};
+  }));
+  return noted;
+}
+
 Expected<std::vector<std::string>> Mounts::Recover() {
   std::vector<std::string> done;
   auto folder = home_->private_dir().OpenDir(kFolder);

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ class Mounts {
   Expected<std::int64_t> CountHeld(const std::string& id);
   // A look without a lock: sees every mount that is made, and those that are being made or undone.
   Expected<std::int64_t> CountAtMost(const std::string& id) { return CountHeld(id); }
+  // The layers, in lower case, of which there is a count, maybe by owners that are dead: all others
+  // have none.
+  Expected<std::set<std::string>> Noted() const;
   // Unmounts whatever holds it (Remove with force); the caller holds LockMountCount of the layer.
   Status BreakHeld(const std::string& id);
   // Drops the references of dead owners and of other boots, and unmounts what nobody holds any

@@ -42,6 +42,17 @@ struct Info {
   std::uint32_t btime_nanos = 0;
 };
 
+// What tells whether a path still leads to the same file with the same content, or to the same
+// folder with the same names in it. All zero: there is nothing.
+struct Stamp {
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;
+  std::int64_t ctime_seconds = 0;
+  std::uint32_t ctime_nanos = 0;
+
+  bool operator==(const Stamp&) const = default;
+};
+
 struct Listed {
   std::string name;
   Type type = Type::kOther;
@@ -71,6 +82,9 @@ class Dir {
                                 std::uint32_t mode = 0600) const;  // must not exist
   Expected<Info> Stat(std::string_view path) const;                // of a link: the link itself
   Expected<bool> Exists(std::string_view path) const;
+  // One system call however long the path, which follows links on the way: to compare with an
+  // earlier one, and for nothing else.
+  Expected<Stamp> StampOf(std::string_view path) const;
   Expected<std::string> ReadLink(std::string_view path) const;
   // Every entry but . and .., in no order.
   Status Visit(const std::function<Status(std::string_view name, Type type)>& visit) const;

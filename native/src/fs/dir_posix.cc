@@ -243,6 +243,17 @@ Expected<UniqueFd> Dir::CreateFile(std::string_view path, std::uint32_t mode) co
   return OpenFileAt(fd(), path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
 }
 
+Expected<Stamp> Dir::StampOf(std::string_view path) const {
+  WCLAYER_TRY(CheckPath(path));
+  struct statx info {};
+  if (::statx(fd(), std::string(path).c_str(), AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_AS_STAT,
+              STATX_INO | STATX_SIZE | STATX_CTIME, &info) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return Stamp();
+    return SystemError(errno, "statx", path);
+  }
+  return Stamp{info.stx_ino, info.stx_size, info.stx_ctime.tv_sec, info.stx_ctime.tv_nsec};
+}
+
 Expected<Info> Dir::Stat(std::string_view path) const {
   if (path.empty()) return StatFd(fd());
   WCLAYER_ASSIGN(const Split split, SplitPath(fd(), path));

@@ -258,6 +258,14 @@ Expected<UniqueFd> Dir::CreateFile(std::string_view path, std::uint32_t mode) co
   return NtOpen(fd(), path, request);
 }
 
+Expected<Stamp> Dir::StampOf(std::string_view path) const {
+  const auto info = Stat(path);
+  if (!info && (info.error().sys_errno == ENOENT || info.error().sys_errno == ENOTDIR))
+    return Stamp();
+  if (!info) return info.error();
+  return Stamp{info->inode, info->size, info->ctime_seconds, info->ctime_nanos};
+}
+
 Expected<Info> Dir::Stat(std::string_view path) const {
   if (path.empty()) return StatFd(fd());
   WCLAYER_ASSIGN(const UniqueFd entry, OpenEntry(fd(), path, FILE_READ_ATTRIBUTES));
