@@ -150,11 +150,11 @@ class StreamedLayer final : public TarTarget {
   StreamedLayer(Core&, ParentChain chain) : chain_(std::move(chain)) {}
   // Keeps no folder open: Windows moves none that holds an open one.
   wclayer::Status Describe(const Record& record) const {
-    WCLAYER_ASSIGN(const fs::Dir own, fs::Dir::OpenAbsolute(folder_));
-    WCLAYER_ASSIGN(const fs::Dir layer, fs::Dir::OpenAbsolute(folder_.substr(
-                                            0, folder_.size() - LastComponent(folder_).size())));
+    const std::string own(LastComponent(folder_));
+    WCLAYER_ASSIGN(const fs::Dir layer,
+                   fs::Dir::OpenAbsolute(folder_.substr(0, folder_.size() - own.size())));
     WCLAYER_TRY(layer.MakeSmall("layerchain.json", StoreHome::ChainText(chain_)));
-    return own.MakeSmall("record.json", StoreHome::RecordText(record));
+    return layer.MakeSmall(own + "/record.json", StoreHome::RecordText(record));
   }
   ParentChain chain_;
   std::unique_ptr<TableImport> import_;

@@ -30,9 +30,9 @@ Expected<std::vector<Listed>> Dir::List() const {
 
 Status Dir::MakeSmall(std::string_view path, std::string_view bytes) const {
   const auto make = [&]() -> Status {
-    WCLAYER_ASSIGN(const UniqueFd file, CreateFile(path));
+    WCLAYER_ASSIGN(UniqueFd file, CreateFile(path));
     WCLAYER_TRY(WriteAt(file.get(), AsBytes(bytes), 0));
-    return SettleFile(file.get(), false);
+    return CloseWritten(std::move(file));
   };
   auto made = make();
   if (!made) made.error().path = path;

@@ -143,6 +143,7 @@ Status MakeSparse(int fd);
 // The last word on a file that was written: tells of a full disk or quota that a network file
 // system reports no sooner. `flush`: and puts it on the disk.
 Status SettleFile(int fd, bool flush);
+Status CloseWritten(UniqueFd file);  // the same, unflushed, of a file that nobody needs any more
 Status Resize(int fd, std::uint64_t size);  // the end of the file; what is new reads as zeros
 
 }  // namespace wclayer::fs

@@ -256,8 +256,13 @@ Expected<Stamp> Dir::StampOf(std::string_view path) const {
 
 Expected<Info> Dir::Stat(std::string_view path) const {
   if (path.empty()) return StatFd(fd());
-  WCLAYER_ASSIGN(const Split split, SplitPath(fd(), path));
-  return StatAt(split.fd, split.name.c_str(), AT_SYMLINK_NOFOLLOW, path);
+  if (path.find('/') == std::string_view::npos) {
+    WCLAYER_TRY(CheckPath(path));
+    return StatAt(fd(), std::string(path).c_str(), AT_SYMLINK_NOFOLLOW, path);
+  }
+  // What is not there, as most that is asked for is not, costs one system call.
+  WCLAYER_ASSIGN(const UniqueFd entry, OpenFileAt(fd(), path, O_PATH | O_NOFOLLOW, 0));
+  return StatAt(entry.get(), "", AT_EMPTY_PATH, path);
 }
 
 Expected<std::string> Dir::ReadLink(std::string_view path) const {
@@ -448,6 +453,10 @@ Status SetFileMode(int fd, std::uint32_t mode) {
 Status SetFileTimes(int fd, std::int64_t mtime_seconds, std::uint32_t mtime_nanos) {
   WCLAYER_ASSIGN(const auto times, WriteTime(mtime_seconds, mtime_nanos, ""));
   return Answer(::futimens(fd, times.data()), "futimens", "");
+}
+
+Status CloseWritten(UniqueFd file) {
+  return Answer(::close(file.release()), "close", "");
 }
 
 Status SettleFile(int fd, bool flush) {

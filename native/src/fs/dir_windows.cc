@@ -440,6 +440,10 @@ Status SetFileMode(int fd, std::uint32_t mode) {
   return {};
 }
 
+Status CloseWritten(UniqueFd) {
+  return {};
+}
+
 Status SettleFile(int fd, bool flush) {
   if (flush && Calls().FlushFileBuffers(windows::Handle(fd)) == 0)
     return windows::LastError("FlushFileBuffers", "");

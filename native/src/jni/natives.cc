@@ -49,6 +49,14 @@ void JNICALL Free(JNIEnv* env, jclass, jlong handle) {
 struct File {
   io::UniqueFd fd;
   Buffer slab;
+
+  // Larger once a piece has filled it: what is touched for the first time costs a small layer more
+  // than all else that is done in memory.
+  void Widen(std::size_t filled) {
+    constexpr std::size_t kFirst = 64u << 10;
+    constexpr std::size_t kLargest = 1u << 20;
+    if (filled == slab.size()) slab.resize(slab.empty() ? kFirst : kLargest);
+  }
 };
 
 // ---- The driver
@@ -228,11 +236,12 @@ jint JNICALL ReadSource(JNIEnv* env, jclass, jlong source, jobject buffer, jint 
 jlong JNICALL PumpSource(JNIEnv* env, jclass, jlong source, jlong file, jlong most) {
   return Boundary<jlong>(env, [&]() -> Expected<jlong> {
     auto& sink = Of<File>(file);
-    sink.slab.resize(1u << 20);
     io::FileSink out(sink.fd.get());
+    std::size_t count = 0;
     jlong moved = 0;
     while (moved < most) {
-      WCLAYER_ASSIGN(const std::size_t count, Of<ByteSource>(source).Read(sink.slab));
+      sink.Widen(count);
+      WCLAYER_ASSIGN(count, Of<ByteSource>(source).Read(sink.slab));
       if (count == 0) break;
       WCLAYER_TRY(out.Write(Bytes(sink.slab).first(count)));
       moved += static_cast<jlong>(count);
@@ -314,10 +323,11 @@ void JNICALL WriteApply(JNIEnv* env, jclass, jlong apply, jobject buffer, jint f
 jlong JNICALL PumpApply(JNIEnv* env, jclass, jlong apply, jlong file, jlong most) {
   return Boundary<jlong>(env, [&]() -> Expected<jlong> {
     auto& source = Of<File>(file);
-    source.slab.resize(1u << 20);
+    std::size_t count = 0;
     jlong moved = 0;
     while (moved < most) {
-      WCLAYER_ASSIGN(const std::size_t count, io::ReadSome(source.fd.get(), source.slab));
+      source.Widen(count);
+      WCLAYER_ASSIGN(count, io::ReadSome(source.fd.get(), source.slab));
       if (count == 0) break;
       WCLAYER_TRY(Of<ApplyStream>(apply).Write(Bytes(source.slab).first(count)));
       moved += static_cast<jlong>(count);

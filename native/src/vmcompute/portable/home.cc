@@ -27,7 +27,6 @@ constexpr char kBaseImagesFile[] = "base-images.json";
 constexpr char kBaseImagesFolder[] = "base-images";
 constexpr char kParentsFile[] = "parents.json";
 constexpr char kWritableFile[] = "writable.json";
-constexpr char kLayerChainFile[] = "layerchain.json";
 
 Error NoLayer(std::string_view id) {
   return Error(Errc::kLayerNotFound, "there is no layer of this id").Of(id);

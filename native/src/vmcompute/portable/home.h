@@ -24,6 +24,9 @@ inline constexpr char kPrivate[] = ".wclayer";
 // The driver's record of what a layer was filled with (store §3).
 inline constexpr char kCommitRecord[] = ".wclayer/record.json";
 
+// The parents' folders, immediate one first, as drivers write it; of which last components count.
+inline constexpr char kLayerChainFile[] = "layerchain.json";
+
 // What CreateSandboxLayer recorded (".wclayer/writable.json" of the layer).
 struct WritableRecord {
   std::vector<std::string> parents;  // ids, immediate parent first

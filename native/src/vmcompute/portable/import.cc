@@ -123,7 +123,9 @@ Status Import::FinishStaging() {
   read_file_.reset();
   WCLAYER_TRY(metadata_->Finish());
   metadata_.reset();
-  WCLAYER_TRY(home_->WriteParents(staging_->dir(), parent_ids_, fs::Durability::kNone));
+  // A driver that gave the layer its layerchain.json has said who its parents are.
+  WCLAYER_ASSIGN(const bool named, staging_->dir().Exists(kLayerChainFile));
+  if (!named) WCLAYER_TRY(home_->WriteParents(staging_->dir(), parent_ids_, fs::Durability::kNone));
   // Windows renames no folder with an open file in it.
   levels_.clear();
   payload_.reset();
@@ -235,10 +237,12 @@ Expected<const fs::Dir*> Import::OpenLevel() {
   Level& level = levels_.back();
   if (level.dir) return level.dir.get();
   const Level* above = levels_.size() > 1 ? &levels_[levels_.size() - 2] : nullptr;
-  fs::Dir dir;
   if (above == nullptr) {
-    WCLAYER_ASSIGN(dir, staging_->dir().Clone());
-  } else if (above->dir) {
+    level.dir = std::shared_ptr<const fs::Dir>(std::shared_ptr<void>(), &staging_->dir());
+    return level.dir.get();
+  }
+  fs::Dir dir;
+  if (above->dir) {
     WCLAYER_ASSIGN(dir, above->dir->OpenDir(NameOf(level.disk_path)));
   } else {
     WCLAYER_ASSIGN(dir, staging_->dir().OpenDir(level.disk_path));

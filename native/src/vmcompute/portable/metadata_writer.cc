@@ -554,8 +554,9 @@ Status MetadataWriter::Finish() {
   WCLAYER_TRY(state.Flush());
   const Bytes sums = std::as_bytes(std::span(state.sums));
   footer.sums_sum = io::Checksum(sums);
-  WCLAYER_TRY(fs::WriteAt(state.file.get(), sums, footer.body));
-  return fs::WriteAt(state.file.get(), EncodeFooter(footer), footer.body + sums.size());
+  Buffer end(sums.begin(), sums.end());
+  Append(end, EncodeFooter(footer));
+  return fs::WriteAt(state.file.get(), end, footer.body);
 }
 
 }  // namespace wclayer::portable
