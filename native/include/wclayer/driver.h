@@ -257,7 +257,8 @@ class Driver {
   virtual wclayer::Status AddBaseImage(const std::string& folder) = 0;
   virtual Expected<std::vector<std::string>> Cleanup() = 0;  // what was done, a line each
 
-  virtual Expected<std::vector<LayerSummary>> List() = 0;  // sorted by id
+  // Sorted by id. What was read of a layer is kept for as long as its folders hold the same names.
+  virtual Expected<std::vector<LayerSummary>> List() = 0;
   virtual Expected<std::unique_ptr<Cursor<EntryInfo>>> Entries(const std::string& id,
                                                                const std::string& prefix) = 0;
   virtual Expected<EntryDetails> Stat(const std::string& id, const std::string& path) = 0;

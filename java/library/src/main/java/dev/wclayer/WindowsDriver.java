@@ -574,7 +574,8 @@ public final class WindowsDriver implements AutoCloseable {
     }
 
     /**
-     * All layers.
+     * All layers. What was read of a layer is kept for as long as its folders hold the same names, so that a list of
+     * thousands takes milliseconds the next time; damage done since inside a file shows in {@link #verify}.
      *
      * @return a summary of each, sorted by id
      * @throws LayerException if the home cannot be read
