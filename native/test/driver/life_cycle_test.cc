@@ -96,6 +96,18 @@ TEST_F(LifeCycle, InitParentMakesAWritableLayerWithItsChain) {
   EXPECT_EQ(child.error().code, Errc::kParentNotFound);
 }
 
+// Else its parent would pass for one without children, and could be removed.
+TEST_F(LifeCycle, ALayerThatLostItsChainFileKnowsItsParents) {
+  Open();
+  ASSERT_TRUE(Apply("base", "", BaseTar()));
+  ASSERT_TRUE(Apply("child", "base", ChildTar()));
+  std::filesystem::remove(home_ / "child" / "layerchain.json");
+  const auto layers = driver_->List();
+  ASSERT_TRUE(layers);
+  EXPECT_EQ(layers->at(1).parent, "base");
+  EXPECT_EQ(driver_->Remove("base", false).error().code, Errc::kLayerBusy);
+}
+
 TEST_F(LifeCycle, RemoveIsRefusedWhileInUse) {
   Open();
   ASSERT_TRUE(Apply("base", "", BaseTar()));

@@ -27,6 +27,7 @@ constexpr char kBaseImagesFile[] = "base-images.json";
 constexpr char kBaseImagesFolder[] = "base-images";
 constexpr char kParentsFile[] = "parents.json";
 constexpr char kWritableFile[] = "writable.json";
+constexpr char kLayerChainFile[] = "layerchain.json";
 
 Error NoLayer(std::string_view id) {
   return Error(Errc::kLayerNotFound, "there is no layer of this id").Of(id);
@@ -282,7 +283,6 @@ Status Home::WriteWritable(const fs::Dir& layer, const WritableRecord& record) c
 Status Home::WriteParents(const fs::Dir& layer, const std::vector<std::string>& parents,
                           fs::Durability durability) const {
   const Json json = Json::Object().Add("parents", ListOf(parents));
-  WCLAYER_TRY(layer.MakeDirs(kPrivate));
   const std::string path = Join(kPrivate, kParentsFile);
   if (durability == fs::Durability::kNone) return layer.MakeSmall(path, WriteJson(json));
   return PutFile(layer, path, WriteJson(json), durability);

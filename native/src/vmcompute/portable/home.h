@@ -24,9 +24,6 @@ inline constexpr char kPrivate[] = ".wclayer";
 // The driver's record of what a layer was filled with (store §3).
 inline constexpr char kCommitRecord[] = ".wclayer/record.json";
 
-// The parents' folders, immediate one first, as drivers write it; of which last components count.
-inline constexpr char kLayerChainFile[] = "layerchain.json";
-
 // What CreateSandboxLayer recorded (".wclayer/writable.json" of the layer).
 struct WritableRecord {
   std::vector<std::string> parents;  // ids, immediate parent first
@@ -83,7 +80,7 @@ class Home {
   // Ids of the parents, immediate one first, as recorded by import or CreateSandboxLayer, else by
   // layerchain.json (of which only last components count). Empty: a base layer.
   Expected<std::vector<std::string>> ParentsOf(std::string_view id) const;
-  // Records the parents of a layer that is being made.
+  // Records the parents of a layer that is being made, in its private folder, which is there.
   Status WriteParents(const fs::Dir& layer, const std::vector<std::string>& parents,
                       fs::Durability durability) const;
   // layerchain.json as drivers write it, who may be killed before they do.

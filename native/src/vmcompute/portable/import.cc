@@ -123,9 +123,7 @@ Status Import::FinishStaging() {
   read_file_.reset();
   WCLAYER_TRY(metadata_->Finish());
   metadata_.reset();
-  // A driver that gave the layer its layerchain.json has said who its parents are.
-  WCLAYER_ASSIGN(const bool named, staging_->dir().Exists(kLayerChainFile));
-  if (!named) WCLAYER_TRY(home_->WriteParents(staging_->dir(), parent_ids_, fs::Durability::kNone));
+  WCLAYER_TRY(home_->WriteParents(staging_->dir(), parent_ids_, fs::Durability::kNone));
   // Windows renames no folder with an open file in it.
   levels_.clear();
   payload_.reset();
