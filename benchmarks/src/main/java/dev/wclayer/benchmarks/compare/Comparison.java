@@ -72,10 +72,12 @@ public final class Comparison {
         String started = now();
         Path parent = parent();
         Host host = Host.here(parent);
-        Report report = new Report(host, started, command(), measure(rows, parent, (row, peer) -> true));
         Files.createDirectories(options.out());
-        report.write(options.out().resolve(Dossier.REPORT));
-        Dossier.write(report, options.out());
+        measure(rows, parent, (row, peer) -> true, results -> {
+            Report report = new Report(host, started, command(), results);
+            report.write(options.out().resolve(Dossier.REPORT));
+            Dossier.write(report, options.out());
+        });
         out.println("\nThe dossier is in " + options.out() + " (index.md).");
         return 0;
     }
@@ -90,7 +92,7 @@ public final class Comparison {
             }
         }
         Path parent = parent();
-        Guard guard = new Guard(file, keys -> measure(rows(all, keys), parent, file::watches));
+        Guard guard = new Guard(file, keys -> measure(rows(all, keys), parent, file::watches, results -> {}));
         List<Guard.Verdict> verdicts = guard.check();
         out.println();
         verdicts.forEach(verdict -> out.println(verdict.text()));
@@ -103,7 +105,14 @@ public final class Comparison {
         return all.stream().filter(row -> keys.contains(row.key())).toList();
     }
 
-    private List<RowResult> measure(List<Row> rows, Path parent, BiPredicate<String, String> peers) throws IOException {
+    /** Takes what there is after each row: a run of an hour that is broken off has measured what it has measured. */
+    @FunctionalInterface
+    private interface Keeping {
+        void keep(List<RowResult> results) throws IOException;
+    }
+
+    private List<RowResult> measure(List<Row> rows, Path parent, BiPredicate<String, String> peers, Keeping keeping)
+            throws IOException {
         RoundRobin seconds = new RoundRobin(options.rounds(), MOST_ROUNDS, secondsForRow());
         List<RowResult> results = new ArrayList<>();
         String set = "";
@@ -117,6 +126,7 @@ public final class Comparison {
                 RowResult result = robin.measure(row, chosen(row, row.subjects().in(shop), peers));
                 print(result);
                 results.add(result);
+                keeping.keep(List.copyOf(results));
             }
         }
         return results;
