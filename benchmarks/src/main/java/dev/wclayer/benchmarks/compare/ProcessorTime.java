@@ -41,14 +41,4 @@ final class ProcessorTime implements Subject {
     public List<String> contents() throws IOException {
         return task.contents();
     }
-
-    @Override
-    public double start() {
-        return 0;
-    }
-
-    @Override
-    public List<Sample> samples() {
-        return List.of();
-    }
 }

@@ -26,14 +26,4 @@ final class SizeOfOutput implements Subject {
     public List<String> contents() throws IOException {
         return task.contents();
     }
-
-    @Override
-    public double start() {
-        return 0;
-    }
-
-    @Override
-    public List<Sample> samples() {
-        return List.of();
-    }
 }

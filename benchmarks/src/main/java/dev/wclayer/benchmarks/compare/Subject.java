@@ -16,10 +16,14 @@ public interface Subject {
     List<String> contents() throws IOException;
 
     /** What the start of its process costs, measured now; 0 if it starts none. */
-    double start() throws IOException;
+    default double start() throws IOException {
+        return 0;
+    }
 
     /** What was sampled during the last measurement; may be empty. */
-    List<Sample> samples();
+    default List<Sample> samples() {
+        return List.of();
+    }
 
     /** Memory at a moment. */
     record Sample(double seconds, double bytes) {}
@@ -48,16 +52,6 @@ public interface Subject {
 
         @Override
         public List<String> contents() {
-            return List.of();
-        }
-
-        @Override
-        public double start() {
-            return 0;
-        }
-
-        @Override
-        public List<Sample> samples() {
             return List.of();
         }
     }

@@ -43,11 +43,6 @@ final class TimedTask implements Subject {
         return best;
     }
 
-    @Override
-    public List<Sample> samples() {
-        return List.of();
-    }
-
     private static double seconds(Task task) throws IOException {
         task.prepare();
         try {
