@@ -122,7 +122,7 @@ void Run(Bytes tar) {
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   Layer layer;
-  auto skeleton = SkeletonWriter::Create(folder);
+  auto skeleton = SkeletonWriter::Create(*fs::Dir::OpenAbsolute(folder));
   Require(skeleton.has_value(), "no skeleton");
   TarImporter importer(layer, skeleton->get(), {});
   auto done = importer.Write(tar);

@@ -9,7 +9,9 @@
 #include "driver/tar_target.h"
 #include "io/compression.h"
 #include "io/digest.h"
+#include "io/helper.h"
 #include "io/stage.h"
+#include "io/thread_error.h"
 #include "layer/importer.h"
 #include "layer/skeleton.h"
 #include "layer/transport.h"
@@ -21,6 +23,8 @@ namespace {
 constexpr std::uint64_t kThreadThreshold = 1u << 20;
 constexpr io::StageOptions kSlabs = {.slab_bytes = 256u << 10, .slabs = 8};
 constexpr std::size_t kHeadBytes = 64u << 10;  // what RecogniseTar looks at
+// Of a tar that ends before that: how much is parsed before its files are handed to a helper.
+constexpr std::size_t kHelpedPiece = 16u << 10;
 // Callers that give a digest share one unpack and wait for it however long it takes (S5).
 constexpr std::chrono::milliseconds kShareWait = std::chrono::hours(2);
 
@@ -58,7 +62,8 @@ class AdaptiveSink final : public io::ByteSink {
 class RecognisingSink final : public io::DeferringSink {
  public:
   using Choose = std::function<Expected<std::unique_ptr<TarTarget>>(layer::TarKind)>;
-  explicit RecognisingSink(Choose choose) : choose_(std::move(choose)) {}
+  RecognisingSink(Choose choose, io::Helper& helper)
+      : choose_(std::move(choose)), helper_(&helper) {}
 
   wclayer::Status Write(Bytes bytes) override {
     if (target_ != nullptr) return Forward(bytes);
@@ -68,7 +73,7 @@ class RecognisingSink final : public io::DeferringSink {
     return StartWithHead();
   }
   wclayer::Status Finish() override {
-    if (target_ == nullptr) WCLAYER_TRY(StartWithHead());
+    if (target_ == nullptr) WCLAYER_TRY(TakeWhole());
     return target_->Finish();
   }
   // Called on while another thread may run what is sealed: of a target that was there before.
@@ -102,8 +107,27 @@ class RecognisingSink final : public io::DeferringSink {
   }
   // What it puts off may still need the head later.
   wclayer::Status StartWithHead() { return Start(head_); }
+  // All of a small tar is in the head: while the rest of it is parsed, somebody else can make the
+  // files of what was.
+  wclayer::Status TakeWhole() {
+    const Bytes all = head_;
+    const std::size_t first = std::min(kHelpedPiece, all.size());
+    deferred_ = deferred_ || all.size() > first;
+    WCLAYER_ASSIGN(target_, choose_(layer::RecogniseTar(all)));
+    if (deferred_) WCLAYER_TRY(target_->Defer());
+    WCLAYER_TRY(Forward(all.first(first)));
+    for (std::size_t at = first; at != all.size();) {
+      WCLAYER_TRY(target_->Seal());
+      if (at == first) target_->GetHelp(*helper_);
+      const std::size_t count = std::min(kHelpedPiece, all.size() - at);
+      WCLAYER_TRY(Forward(all.subspan(at, count)));
+      at += count;
+    }
+    return target_->Seal();
+  }
 
   Choose choose_;
+  io::Helper* helper_;
   Buffer head_;
   bool deferred_ = false;
   std::atomic<bool> sealed_{false};
@@ -120,8 +144,12 @@ class StreamedLayer final : public TarTarget {
     WCLAYER_ASSIGN(const Descriptors parents, core.platform().Describe(chain));
     WCLAYER_ASSIGN(target->import_,
                    TableImport::Begin(core.platform(), platform_id, parents, replace));
-    WCLAYER_ASSIGN(target->folder_, target->import_->Folder());
-    WCLAYER_ASSIGN(target->skeleton_, layer::SkeletonWriter::Create(target->folder_));
+    WCLAYER_ASSIGN(const std::string folder, target->import_->Folder());
+    target->own_ = LastComponent(folder);
+    WCLAYER_ASSIGN(target->layer_, fs::Dir::OpenAbsolute(
+                                       folder.substr(0, folder.size() - target->own_.size())));
+    WCLAYER_ASSIGN(fs::Dir own, target->layer_.OpenDir(target->own_));
+    WCLAYER_ASSIGN(target->skeleton_, layer::SkeletonWriter::Create(std::move(own)));
     layer::ImportOptions options;
     options.strict_tar = core.options().strict_tar;
     options.base_layer = chain.empty();
@@ -137,28 +165,37 @@ class StreamedLayer final : public TarTarget {
   wclayer::Status Defer() override { return import_->Defer(); }
   wclayer::Status Seal() override { return import_->Seal(); }
   wclayer::Status RunSealed() override { return import_->RunSealed(); }
+  // A failure stays where it happened: the next call that needs the files gives it.
+  void GetHelp(io::Helper& helper) override {
+    helper_ = &helper;
+    helper.Ask(this, [this] { (void)io::Guarded([this] { return import_->RunSealed(); }); });
+  }
   std::uint64_t entries() const override { return importer_->entries(); }
   std::int64_t size_bytes() const override { return importer_->summary().size_bytes; }
   std::vector<std::string> warnings() const override { return importer_->summary().warnings; }
   wclayer::Status Commit(const Record& record) override {
     // The layer's folder as it is being built: its chain and its record appear with it.
     WCLAYER_TRY(Describe(record));
+    layer_ = fs::Dir();  // Windows moves none that is open
+    EndHelp();
     return import_->End();
   }
+  ~StreamedLayer() override { EndHelp(); }
 
  private:
   StreamedLayer(Core&, ParentChain chain) : chain_(std::move(chain)) {}
-  // Keeps no folder open: Windows moves none that holds an open one.
+  void EndHelp() {
+    if (helper_ != nullptr) std::exchange(helper_, nullptr)->Withdraw(this);
+  }
   wclayer::Status Describe(const Record& record) const {
-    const std::string own(LastComponent(folder_));
-    WCLAYER_ASSIGN(const fs::Dir layer,
-                   fs::Dir::OpenAbsolute(folder_.substr(0, folder_.size() - own.size())));
-    WCLAYER_TRY(layer.MakeSmall("layerchain.json", StoreHome::ChainText(chain_)));
-    return layer.MakeSmall(own + "/record.json", StoreHome::RecordText(record));
+    WCLAYER_TRY(layer_.MakeSmall("layerchain.json", StoreHome::ChainText(chain_)));
+    return layer_.MakeSmall(own_ + "/record.json", StoreHome::RecordText(record));
   }
   ParentChain chain_;
+  io::Helper* helper_ = nullptr;  // while it may be at work
   std::unique_ptr<TableImport> import_;
-  std::string folder_;
+  fs::Dir layer_;    // being built; its private folder is
+  std::string own_;  // of this name
   std::unique_ptr<layer::SkeletonWriter> skeleton_;
   std::unique_ptr<layer::TarImporter> importer_;
 };
@@ -297,7 +334,7 @@ class LayerFill final : public ApplyStream {
       : core_(&core),
         id_(std::move(id)),
         options_(std::move(options)),
-        target_([this](layer::TarKind kind) { return Choose(kind); }),
+        target_([this](layer::TarKind kind) { return Choose(kind); }, core.helper()),
         to_target_(target_, &target_, [this](Bytes bytes) { tar_digest_.Look(bytes); }),
         inflate_(to_target_, {.max_zstd_window_log = core.options().max_zstd_window_log}),
         to_inflate_(inflate_, nullptr, [this](Bytes bytes) { blob_sha_.Update(bytes); }) {}

@@ -14,6 +14,7 @@
 #include "driver/platform.h"
 #include "driver/remembered.h"
 #include "driver/store_home.h"
+#include "io/helper.h"
 #include "wclayer/driver.h"
 
 namespace wclayer {
@@ -67,6 +68,7 @@ class Core final : public Driver {
   const Platform& platform() const { return platform_; }
   const StoreHome& home() const { return home_; }
   const DriverOptions& options() const { return options_; }
+  io::Helper& helper() { return helper_; }
   // A fresh folder below .wclayer/tmp, with a lock that lives as long as this driver or the folder;
   // ReleaseDiffPath removes it.
   Expected<std::string> TemporaryFolder(const std::string& id);
@@ -147,6 +149,7 @@ class Core final : public Driver {
   Remembered<std::vector<std::string>> ancestors_;  // their ids
   std::mutex temporary_mutex_;
   std::map<std::string, fs::FileLock> temporary_;  // folder name → its lock
+  io::Helper helper_;
 };
 
 // A layer held open for reading: shared locks on it and its ancestors, activated and not prepared

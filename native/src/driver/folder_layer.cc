@@ -38,8 +38,10 @@ class FolderLayer final : public TarTarget {
       folders.tree = target->Below(kTree);
     }
     WCLAYER_ASSIGN(target->sink_, layer::FolderSink::Open(folders));
+    WCLAYER_ASSIGN(fs::Dir own_dir, dir.OpenDir(kOwn));
     WCLAYER_ASSIGN(target->skeleton_,
-                   layer::SkeletonWriter::Create(own, layer::SkeletonWriter::Kept::kFilesOnly));
+                   layer::SkeletonWriter::Create(std::move(own_dir),
+                                                 layer::SkeletonWriter::Kept::kFilesOnly));
     layer::ImportOptions options;
     options.strict_tar = core.options().strict_tar;
     options.base_layer = chain.empty();

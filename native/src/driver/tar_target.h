@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "driver/store_home.h"
+#include "io/helper.h"
 #include "io/sink.h"
 
 namespace wclayer {
@@ -16,6 +17,8 @@ class TarTarget : public io::DeferringSink {
   wclayer::Status Defer() override { return {}; }
   wclayer::Status Seal() override { return {}; }
   wclayer::Status RunSealed() override { return {}; }
+  // What is sealed may be done by the helper from now on, at the latest until Commit.
+  virtual void GetHelp(io::Helper&) {}
   virtual std::uint64_t entries() const = 0;
   virtual std::int64_t size_bytes() const = 0;
   virtual std::vector<std::string> warnings() const { return {}; }

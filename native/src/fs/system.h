@@ -11,11 +11,14 @@
 
 namespace wclayer::fs {
 
-// Between the components of an absolute path. Paths below a folder use '/' everywhere.
+// kSeparator: between the components of an absolute path. Paths below a folder use '/' everywhere.
+// kOpenFilesPinFolders: a folder can be neither moved nor removed while a file in it is open.
 #if defined(_WIN32)
 inline constexpr char kSeparator = '\\';
+inline constexpr bool kOpenFilesPinFolders = true;
 #else
 inline constexpr char kSeparator = '/';
+inline constexpr bool kOpenFilesPinFolders = false;
 #endif
 
 bool IsAbsolute(std::string_view path);
@@ -33,6 +36,7 @@ bool IsGone(const Error& error);
 Status RandomBytes(MutableBytes bytes);  // fit for names that nobody can guess
 Expected<std::string> FreshName();       // such a name: 32 hexadecimal digits
 std::int64_t FiletimeNow();
+std::uint64_t ProcessId();
 
 // An empty file without a name, gone with its handle.
 Expected<UniqueFd> UnnamedFile();

@@ -55,6 +55,10 @@ std::int64_t FiletimeNow() {
   return kFiletimeOfUnixEpoch + now.tv_sec * 10000000 + now.tv_nsec / 100;
 }
 
+std::uint64_t ProcessId() {
+  return static_cast<std::uint64_t>(::getpid());
+}
+
 Expected<UniqueFd> UnnamedFile() {
   UniqueFd file(::memfd_create("wclayer", MFD_CLOEXEC));
   if (!file) return SystemError(errno, "memfd_create", "");

@@ -71,6 +71,10 @@ std::int64_t FiletimeNow() {
   return static_cast<std::int64_t>(std::uint64_t{now.dwHighDateTime} << 32 | now.dwLowDateTime);
 }
 
+std::uint64_t ProcessId() {
+  return ::GetCurrentProcessId();
+}
+
 Expected<UniqueFd> UnnamedFile() {
   wchar_t folder[MAX_PATH + 1];
   const DWORD length = Calls().GetTempPathW(static_cast<DWORD>(std::size(folder)), folder);

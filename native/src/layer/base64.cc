@@ -46,20 +46,29 @@ Expected<Buffer> ParseBase64(std::string_view text) {
   if (text.size() % 4 != 0) return bad();
   std::size_t digits = text.size();
   while (digits != 0 && text.size() - digits < 2 && text[digits - 1] == '=') --digits;
-  Buffer out;
-  out.reserve(digits * 3 / 4);
-  std::uint32_t group = 0;
-  int bits = 0;
-  for (std::size_t i = 0; i < digits; ++i) {
-    const int value = kValues[static_cast<unsigned char>(text[i])];
-    if (value < 0) return bad();
-    group = group << 6 | static_cast<std::uint32_t>(value);
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    out.push_back(static_cast<std::byte>(group >> bits & 255));
+  Buffer out(digits * 3 / 4);
+  std::byte* to = out.data();
+  const auto value = [&](std::size_t at) -> std::int32_t {
+    return kValues[static_cast<unsigned char>(text[at])];
+  };
+  const auto put = [&](std::int32_t bits) { *to++ = static_cast<std::byte>(bits & 255); };
+  std::int32_t all = 0;  // negative as soon as one digit is none
+  std::size_t i = 0;
+  for (; i + 4 <= digits; i += 4) {
+    const std::int32_t a = value(i), b = value(i + 1), c = value(i + 2), d = value(i + 3);
+    all |= a | b | c | d;
+    put(a * 4 | b >> 4), put(b * 16 | c >> 2), put(c * 64 | d);
   }
-  if (bits != 0 && (group & ((1u << bits) - 1)) != 0) return bad();  // bits that belong to nothing
+  std::int32_t rest = 0;  // bits that belong to nothing
+  if (digits - i >= 2) {
+    const std::int32_t a = value(i), b = value(i + 1);
+    const std::int32_t c = digits - i == 3 ? value(i + 2) : 0;
+    all |= a | b | c;
+    put(a * 4 | b >> 4);
+    if (digits - i == 3) put(b * 16 | c >> 2);
+    rest = digits - i == 3 ? c & 3 : b & 15;
+  }
+  if (all < 0 || rest != 0) return bad();
   return out;
 }
 

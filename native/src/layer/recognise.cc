@@ -32,12 +32,14 @@ class Recogniser final : public tar::Sink {
     while (name.starts_with("./")) name.remove_prefix(2);
     if (name == "tombstones.txt" || name.ends_with(".$wcidirs$")) return Transport();
     slashes_ = slashes_ || (entry.type == '5' && name.ends_with('/'));
-    for (const auto& [key, value] : entry.pax) vendor_ = vendor_ || key.starts_with(kVendorPrefix);
+    // Nobody who makes transport tars writes these.
+    for (const auto& [key, value] : entry.pax)
+      if (key.starts_with(kVendorPrefix)) return SeenEnough();
     first_piece_ = entry.type == '0';
     return {};
   }
   Status OnPayload(Bytes bytes) override {
-    const bool looks = first_piece_ && slashes_ && !vendor_ && BeginsAsStoredFile(bytes);
+    const bool looks = first_piece_ && slashes_ && BeginsAsStoredFile(bytes);
     first_piece_ = false;
     return looks ? Transport() : Status();
   }
@@ -47,12 +49,12 @@ class Recogniser final : public tar::Sink {
  private:
   Status Transport() {
     kind_ = TarKind::kTransport;
-    return Error(Errc::kCancelled, "seen enough");
+    return SeenEnough();
   }
+  static Status SeenEnough() { return Error(Errc::kCancelled, "seen enough"); }
 
   TarKind kind_ = TarKind::kUnknown;
   bool slashes_ = false;  // folders have a trailing slash
-  bool vendor_ = false;   // some entry has a vendor record
   bool first_piece_ = false;
 };
 

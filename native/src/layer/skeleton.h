@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/expected.h"
+#include "fs/dir.h"
 #include "layer/item.h"
 #include "tar/entry.h"
 
@@ -24,7 +25,7 @@ class SkeletonWriter {
   // sparse files are then kept here too, in "extra".
   enum class Kept { kStreams, kFilesOnly };
   // `folder`: the private folder of the layer being built, absolute.
-  static Expected<std::unique_ptr<SkeletonWriter>> Create(const std::string& folder,
+  static Expected<std::unique_ptr<SkeletonWriter>> Create(fs::Dir folder,
                                                           Kept kept = Kept::kStreams);
   ~SkeletonWriter();
 

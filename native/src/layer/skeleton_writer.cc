@@ -26,11 +26,12 @@ constexpr std::size_t kLeastRawPiece = 64;  // no smaller piece at a block's end
 struct SkeletonWriter::State {
   ~State() { ZSTD_freeCCtx(zstd); }
 
-  Status Open(const std::string& path);
+  Status Open(fs::Dir in);
   Status FlushBlock();
   Status PackBlock(Bytes plain);
   Status MakeRoom(std::size_t bytes);
   Status WriteFile(Bytes bytes);
+  Status FlushStart();
   Status WriteExtra(Bytes bytes);
   Status FlushExtra();
   void KeepRanges(std::span<const tar::SparseRange> ranges);
@@ -40,6 +41,7 @@ struct SkeletonWriter::State {
   fs::Dir folder;
   fs::UniqueFd file;
   std::uint64_t written = 0;
+  Buffer start;  // the header's room and the first block, until there is more: most have only these
   ZSTD_CCtx* zstd = nullptr;
   Buffer packed;
   Buffer block;            // plain operations
@@ -69,8 +71,8 @@ struct SkeletonWriter::State {
   Buffer chunk;
 };
 
-Status SkeletonWriter::State::Open(const std::string& path) {
-  WCLAYER_ASSIGN(folder, fs::Dir::OpenAbsolute(path));
+Status SkeletonWriter::State::Open(fs::Dir in) {
+  folder = std::move(in);
   WCLAYER_ASSIGN(file, folder.CreateFile(skeleton::kFile));
   zstd = ZSTD_createCCtx();
   if (zstd == nullptr) throw std::bad_alloc();
@@ -81,8 +83,22 @@ Status SkeletonWriter::State::Open(const std::string& path) {
 }
 
 Status SkeletonWriter::State::WriteFile(Bytes bytes) {
-  WCLAYER_TRY(fs::WriteAt(file.get(), bytes, written));
+  if (bytes.empty()) return {};
+  if (written == skeleton::kHeaderBytes) {
+    start.resize(skeleton::kHeaderBytes);
+    Append(start, bytes);
+  } else {
+    WCLAYER_TRY(FlushStart());
+    WCLAYER_TRY(fs::WriteAt(file.get(), bytes, written));
+  }
   written += bytes.size();
+  return {};
+}
+
+Status SkeletonWriter::State::FlushStart() {
+  if (start.empty()) return {};
+  WCLAYER_TRY(fs::WriteAt(file.get(), start, 0));
+  Buffer().swap(start);
   return {};
 }
 
@@ -186,11 +202,10 @@ Status SkeletonWriter::State::MoveStream(std::uint32_t number, ItemSink& read) {
 SkeletonWriter::SkeletonWriter() : state_(std::make_unique<State>()) {}
 SkeletonWriter::~SkeletonWriter() = default;
 
-Expected<std::unique_ptr<SkeletonWriter>> SkeletonWriter::Create(const std::string& folder,
-                                                                 Kept kept) {
+Expected<std::unique_ptr<SkeletonWriter>> SkeletonWriter::Create(fs::Dir folder, Kept kept) {
   std::unique_ptr<SkeletonWriter> writer(new SkeletonWriter);
   writer->state_->files_only = kept == Kept::kFilesOnly;
-  WCLAYER_TRY(writer->state_->Open(folder));
+  WCLAYER_TRY(writer->state_->Open(std::move(folder)));
   return writer;
 }
 
@@ -314,7 +329,15 @@ Status SkeletonWriter::Finish() {
   AppendLe(header, io::Checksum(header));
   header.resize(skeleton::kHeaderBytes);
   WCLAYER_TRY(state.WriteFile(moves));
-  return fs::WriteAt(state.file.get(), header, 0);
+  Buffer& start = state.start;
+  if (start.empty()) start.resize(skeleton::kHeaderBytes);
+  std::copy(header.begin(), header.end(), start.begin());
+  WCLAYER_TRY(state.FlushStart());
+  // Windows moves no folder that holds an open file.
+  state.file.reset();
+  state.extra.reset();
+  state.folder = fs::Dir();
+  return {};
 }
 
 }  // namespace wclayer::layer

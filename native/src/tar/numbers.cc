@@ -1,5 +1,6 @@
 #include "tar/numbers.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -31,14 +32,14 @@ std::optional<std::int64_t> ParseNumericField(std::string_view field) {
   if (!field.empty() && (static_cast<unsigned char>(field[0]) & 0x80u) != 0) {
     return ParseBase256(field);
   }
-  while (!field.empty() && IsFiller(field.front())) field.remove_prefix(1);
-  while (!field.empty() && IsFiller(field.back())) field.remove_suffix(1);
-  field = field.substr(0, field.find('\0'));  // what follows an inner NUL is ignored, as Go does
+  const char* at = field.data();
+  const char* const end = at + field.size();
+  while (at != end && IsFiller(*at)) ++at;
   std::uint64_t value = 0;
-  for (const char c : field) {  // twelve digits at most: cannot overflow
-    if (c < '0' || c > '7') return std::nullopt;
-    value = value << 3 | static_cast<std::uint64_t>(c - '0');
-  }
+  for (; at != end && *at >= '0' && *at <= '7'; ++at)  // twelve digits at most: cannot overflow
+    value = value << 3 | static_cast<std::uint64_t>(*at - '0');
+  // What follows an inner NUL is ignored, as Go does; behind a space only more of them may come.
+  if (at != end && *at != '\0' && !std::all_of(at, end, IsFiller)) return std::nullopt;
   return static_cast<std::int64_t>(value);
 }
 

@@ -96,7 +96,7 @@ TEST_P(Golden, AppliedAndRebuiltIsTheSame) {
 TEST_P(Golden, AppliedAndReplayedIsTheSame) {
   const TemporaryFolder folder;
   MemoryLayer layer;
-  auto skeleton = SkeletonWriter::Create(folder.path());
+  auto skeleton = SkeletonWriter::Create(*fs::Dir::OpenAbsolute(folder.path()));
   ASSERT_TRUE(skeleton) << Describe(skeleton);
   ImportSummary summary;
   const auto imported = Import(expected_, layer, skeleton->get(), {}, &summary);

@@ -55,7 +55,7 @@ TEST(Property, ALayerSurvivesTheTar) {
 
     const TemporaryFolder folder;
     MemoryLayer back;
-    auto skeleton = SkeletonWriter::Create(folder.path());
+    auto skeleton = SkeletonWriter::Create(*fs::Dir::OpenAbsolute(folder.path()));
     ASSERT_TRUE(skeleton);
     ImportSummary summary;
     const auto imported = Import(tar, back, skeleton->get(), {}, &summary, 1 + seed * 97);

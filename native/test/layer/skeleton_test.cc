@@ -11,7 +11,7 @@ namespace {
 class Kept {
  public:
   explicit Kept(const std::string& tar, std::size_t piece = SIZE_MAX) {
-    auto skeleton = SkeletonWriter::Create(folder.path());
+    auto skeleton = SkeletonWriter::Create(*fs::Dir::OpenAbsolute(folder.path()));
     EXPECT_TRUE(skeleton) << Describe(skeleton);
     status = Import(tar, layer, skeleton->get(), {}, &summary, piece);
     if (status) status = (*skeleton)->Finish();
@@ -256,7 +256,7 @@ TEST(Skeleton, OneThatWasNeverFinishedIsNone) {
   EXPECT_FALSE(*SkeletonReplay::Exists(folder.path()));
   EXPECT_FALSE(*SkeletonReplay::Exists(folder.path() + "/none"));
   {
-    auto writer = SkeletonWriter::Create(folder.path());
+    auto writer = SkeletonWriter::Create(*fs::Dir::OpenAbsolute(folder.path()));
     ASSERT_TRUE(writer);
     ASSERT_TRUE((*writer)->Raw(AsBytes(std::string(1 << 20, 'r'))));
   }

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/layer_id.h"
 #include "base/limits.h"
+#include "base/quietly.h"
 #include "base/upcase.h"
 #include "base/utf16.h"
 #include "fs/folder_names.h"
@@ -23,6 +24,9 @@ namespace {
 constexpr std::int64_t kFormatVersion = 1;
 constexpr char kStoreFile[] = "store.json";
 constexpr char kLocks[] = "locks";
+// As many as threads that fill layers of one home at a time mostly are. They outlive whoever opened
+// the home, who may want to remove it.
+constexpr std::size_t kMaxStagingLocks = fs::kOpenFilesPinFolders ? 0 : 4;
 constexpr char kBaseImagesFile[] = "base-images.json";
 constexpr char kBaseImagesFolder[] = "base-images";
 constexpr char kParentsFile[] = "parents.json";
@@ -66,6 +70,36 @@ Json ListOf(const std::vector<std::string>& texts) {
 
 // ---- Home
 // -----------------------------------------------------------------------------------------
+
+Home::~Home() {
+  // What cannot be removed now is removed by the next Recover.
+  for (const StagingLock& lock : staging_locks_)
+    if (lock.process == fs::ProcessId()) Quietly([&] { return RemoveLockFile(lock); });
+}
+
+Status Home::RemoveLockFile(const StagingLock& lock) const {
+  WCLAYER_ASSIGN(const auto own, fs::Dir::OpenAbsolute(PathOf(kPrivate)));
+  return own.Remove(lock.file);
+}
+
+std::optional<StagingLock> Home::TakeStagingLock() {
+  const std::lock_guard guard(mutex_);
+  std::erase_if(staging_locks_, [own = fs::ProcessId()](const StagingLock& lock) {
+    return lock.process != own;
+  });
+  if (staging_locks_.empty()) return std::nullopt;
+  std::optional<StagingLock> lock(std::move(staging_locks_.back()));
+  staging_locks_.pop_back();
+  return lock;
+}
+
+void Home::KeepStagingLock(StagingLock lock) {
+  {
+    const std::lock_guard guard(mutex_);
+    if (staging_locks_.size() < kMaxStagingLocks) return staging_locks_.push_back(std::move(lock));
+  }
+  Quietly([&] { return RemoveLockFile(lock); });
+}
 
 Expected<fs::Dir> Home::Root() const {
   return fs::Dir::OpenAbsolute(path_);

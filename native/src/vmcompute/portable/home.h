@@ -45,9 +45,19 @@ struct BaseImage {
 // As GetBaseImages lists it (spec vmcompute-abi §5).
 Json BaseImageJson(const BaseImage& image);
 
+// A lock of a staging folder (staging.h).
+struct StagingLock {
+  std::string name;  // of the folder
+  std::string file;  // of the lock, in the private folder
+  fs::FileLock lock;
+  fs::Stamp stamp;  // of that file while it is this lock's
+  std::uint64_t process = 0;  // that made it: one that it forked has the lock as well
+};
+
 class Home {
  public:
   explicit Home(std::string path) : path_(std::move(path)) {}
+  ~Home();
 
   const std::string& path() const { return path_; }  // canonical, absolute
   Expected<fs::Dir> Root() const;                    // the home's folder; must exist
@@ -90,6 +100,12 @@ class Home {
   Expected<std::vector<std::string>> ParentsFrom(const vmcompute::LayerDescriptor* descriptors,
                                                  std::uint32_t count) const;
 
+  // A lock whose staging folder is gone serves the next one: to make a lock file and to remove it
+  // takes as long as two files of a layer do. Nothing if none is kept.
+  std::optional<StagingLock> TakeStagingLock();
+  // Keeps it, or removes its file if there are enough.
+  void KeepStagingLock(StagingLock lock);
+
   Expected<std::vector<BaseImage>> BaseImages() const;
   Status WriteBaseImages(const std::vector<BaseImage>& images);
   // The folder that holds the layer's metadata: its private folder, or, for a base image without
@@ -107,6 +123,7 @@ class Home {
     std::string folder;  // as spelled in it; "": it has none there
   };
   Expected<Place> Locate(std::string_view id) const;
+  Status RemoveLockFile(const StagingLock& lock) const;
   Expected<std::vector<BaseImage>> BaseImagesIn(const fs::Dir& root) const;
   Expected<std::optional<BaseImage>> FindBaseImage(const fs::Dir& root,
                                                    std::string_view name) const;
@@ -115,6 +132,7 @@ class Home {
   mutable std::mutex mutex_;
   vmcompute::StoreOptions options_;
   bool private_ready_ = false;
+  std::vector<StagingLock> staging_locks_;
   mutable std::atomic<bool> names_noted_ = false;
 };
 

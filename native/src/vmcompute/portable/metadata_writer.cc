@@ -551,12 +551,13 @@ Status MetadataWriter::Finish() {
   Footer footer;
   WCLAYER_TRY(state.WriteSections(footer));
   footer.body = state.At();
-  WCLAYER_TRY(state.Flush());
+  // The last block and what comes behind it, in one write.
+  if (!state.block.empty()) state.sums.push_back(io::Checksum(state.block));
   const Bytes sums = std::as_bytes(std::span(state.sums));
   footer.sums_sum = io::Checksum(sums);
-  Buffer end(sums.begin(), sums.end());
-  Append(end, EncodeFooter(footer));
-  return fs::WriteAt(state.file.get(), end, footer.body);
+  Append(state.block, sums);
+  Append(state.block, EncodeFooter(footer));
+  return fs::WriteAt(state.file.get(), state.block, state.flushed);
 }
 
 }  // namespace wclayer::portable

@@ -59,27 +59,49 @@ Expected<std::unique_ptr<Staging>> Staging::Begin(std::shared_ptr<Home> home) {
   std::unique_ptr<Staging> staging(new Staging());
   staging->home_ = std::move(home);
   WCLAYER_ASSIGN(const auto own, staging->home_->Private());
-  WCLAYER_ASSIGN(staging->locks_, own.OpenDir(kLocks));
-  WCLAYER_ASSIGN(staging->name_, fs::FreshName());
   // The lock first: a folder without one is anybody's to clear.
-  WCLAYER_ASSIGN(staging->lock_,
-                 fs::FileLock::Acquire(staging->locks_, std::string(kStagingLock) + staging->name_,
-                                       fs::LockMode::kExclusive, kOwnLockWait));
+  WCLAYER_TRY(staging->Lock(own));
   WCLAYER_ASSIGN(staging->all_, own.OpenDir(kStaging));
-  WCLAYER_TRY(staging->all_.MakeDir(staging->name_));
-  WCLAYER_ASSIGN(staging->dir_, staging->all_.OpenDir(staging->name_));
+  WCLAYER_TRY(staging->all_.MakeDir(staging->lock_.name));
+  WCLAYER_ASSIGN(staging->dir_, staging->all_.OpenDir(staging->lock_.name));
   WCLAYER_TRY(staging->dir_.MakeDir(kPrivate));
-  staging->path_ = staging->home_->PrivatePath(Below(kStaging, staging->name_));
+  staging->path_ = staging->home_->PrivatePath(Below(kStaging, staging->lock_.name));
   return staging;
 }
 
+Status Staging::Lock(const fs::Dir& own) {
+  if (auto kept = home_->TakeStagingLock()) {
+    // A home that was removed meanwhile took the lock's file with it.
+    const auto stamp = own.StampOf(kept->file);
+    if (stamp && *stamp == kept->stamp) {
+      lock_ = *std::move(kept);
+      return {};
+    }
+  }
+  StagingLock fresh;
+  WCLAYER_ASSIGN(fresh.name, fs::FreshName());
+  fresh.file = Below(kLocks, std::string(kStagingLock) + fresh.name);
+  fresh.process = fs::ProcessId();
+  WCLAYER_ASSIGN(fresh.lock, fs::FileLock::Acquire(own, fresh.file, fs::LockMode::kExclusive,
+                                                   kOwnLockWait));
+  auto stamp = own.StampOf(fresh.file);
+  if (!stamp) {
+    Quietly([&] { return own.Remove(fresh.file); });
+    return std::move(stamp).error();
+  }
+  fresh.stamp = *stamp;
+  lock_ = std::move(fresh);
+  return {};
+}
+
 Staging::~Staging() {
-  if (!locks_) return;
+  if (!lock_.lock) return;
   dir_ = fs::Dir();
   // What cannot be removed now is removed by the next Recover.
   Quietly([this]() -> Status {
-    if (all_ && !moved_) WCLAYER_TRY(all_.RemoveTree(name_));
-    return lock_ ? locks_.Remove(std::string(kStagingLock) + name_) : Status();
+    if (all_ && !moved_) WCLAYER_TRY(all_.RemoveTree(lock_.name));
+    home_->KeepStagingLock(std::move(lock_));
+    return {};
   });
 }
 
@@ -111,16 +133,16 @@ Status Staging::Publish(const std::string& id, bool flush) {
   if (durability != fs::Durability::kNone) WCLAYER_TRY(dir_.SyncFileSystem());
   if (stub_name.empty()) {
     WCLAYER_TRY(fs::NoteCapitals(root, id));
-    auto renamed = all_.Rename(name_, root, id, RenameMode::kNoReplace);
+    auto renamed = all_.Rename(lock_.name, root, id, RenameMode::kNoReplace);
     if (!renamed) return renamed.error().sys_errno == EEXIST ? filled : std::move(renamed).error();
     moved_ = true;
   } else {
-    WCLAYER_TRY(all_.Rename(name_, root, stub_name, RenameMode::kExchange));
+    WCLAYER_TRY(all_.Rename(lock_.name, root, stub_name, RenameMode::kExchange));
     // Someone may have filled the stub meanwhile: then theirs stays.
-    WCLAYER_ASSIGN(const auto out, all_.OpenDir(name_));
+    WCLAYER_ASSIGN(const auto out, all_.OpenDir(lock_.name));
     WCLAYER_ASSIGN(const bool was_filled, HoldsContent(out));
     if (was_filled) {
-      WCLAYER_TRY(all_.Rename(name_, root, stub_name, RenameMode::kExchange));
+      WCLAYER_TRY(all_.Rename(lock_.name, root, stub_name, RenameMode::kExchange));
       return filled;
     }
   }
@@ -174,7 +196,7 @@ Status Staging::Replace(const std::string& id) {
   }
   const auto durability = home_->durability();
   if (durability != fs::Durability::kNone) WCLAYER_TRY(dir_.SyncFileSystem());
-  WCLAYER_TRY(all_.Rename(name_, root, *folder, RenameMode::kExchange));
+  WCLAYER_TRY(all_.Rename(lock_.name, root, *folder, RenameMode::kExchange));
   return durability == fs::Durability::kFull ? root.Sync() : Status();
 }
 

@@ -36,16 +36,15 @@ class Staging {
 
  private:
   Staging() = default;
+  Status Lock(const fs::Dir& own);
   Status KeepFilesOf(const fs::Dir& stub) const;
   Status MoveInto(const fs::Dir& layer) const;
 
   std::shared_ptr<Home> home_;
-  std::string name_;
+  StagingLock lock_;
   std::string path_;
-  fs::Dir locks_;
   fs::Dir all_;  // of those being filled
   fs::Dir dir_;
-  fs::FileLock lock_;
   bool moved_ = false;  // nothing is left of it there
 };
 
