@@ -11,7 +11,6 @@
 #include "io/digest.h"
 #include "io/helper.h"
 #include "io/stage.h"
-#include "io/thread_error.h"
 #include "layer/importer.h"
 #include "layer/skeleton.h"
 #include "layer/transport.h"
@@ -23,8 +22,8 @@ namespace {
 constexpr std::uint64_t kThreadThreshold = 1u << 20;
 constexpr io::StageOptions kSlabs = {.slab_bytes = 256u << 10, .slabs = 8};
 constexpr std::size_t kHeadBytes = 64u << 10;  // what RecogniseTar looks at
-// Of a tar that ends before that: how much is parsed before its files are handed to a helper.
-constexpr std::size_t kHelpedPiece = 16u << 10;
+// A tar that ends before that and is not smaller than this has a helper for its files.
+constexpr std::size_t kLeastHelped = 16u << 10;
 // Callers that give a digest share one unpack and wait for it however long it takes (S5).
 constexpr std::chrono::milliseconds kShareWait = std::chrono::hours(2);
 
@@ -101,9 +100,12 @@ class RecognisingSink final : public io::DeferringSink {
     return {};
   }
   wclayer::Status Start(Bytes bytes) {
-    WCLAYER_ASSIGN(target_, choose_(layer::RecogniseTar(bytes)));
-    if (deferred_) WCLAYER_TRY(target_->Defer());
+    WCLAYER_TRY(OpenTarget(bytes));
     return Forward(bytes);
+  }
+  wclayer::Status OpenTarget(Bytes head) {
+    WCLAYER_ASSIGN(target_, choose_(layer::RecogniseTar(head)));
+    return deferred_ ? target_->Defer() : wclayer::Status();
   }
   // What it puts off may still need the head later.
   wclayer::Status StartWithHead() { return Start(head_); }
@@ -111,18 +113,16 @@ class RecognisingSink final : public io::DeferringSink {
   // files of what was.
   wclayer::Status TakeWhole() {
     const Bytes all = head_;
-    const std::size_t first = std::min(kHelpedPiece, all.size());
-    deferred_ = deferred_ || all.size() > first;
-    WCLAYER_ASSIGN(target_, choose_(layer::RecogniseTar(all)));
-    if (deferred_) WCLAYER_TRY(target_->Defer());
+    if (all.size() < kLeastHelped) return Start(all);
+    deferred_ = true;
+    // Waking the helper costs as much as one file does: once, when there is enough for it until the
+    // rest is sealed too.
+    const std::size_t first = all.size() / 3 * 2;
+    WCLAYER_TRY(OpenTarget(all));
     WCLAYER_TRY(Forward(all.first(first)));
-    for (std::size_t at = first; at != all.size();) {
-      WCLAYER_TRY(target_->Seal());
-      if (at == first) target_->GetHelp(*helper_);
-      const std::size_t count = std::min(kHelpedPiece, all.size() - at);
-      WCLAYER_TRY(Forward(all.subspan(at, count)));
-      at += count;
-    }
+    WCLAYER_TRY(target_->Seal());
+    target_->GetHelp(*helper_);
+    WCLAYER_TRY(Forward(all.subspan(first)));
     return target_->Seal();
   }
 
@@ -160,15 +160,16 @@ class StreamedLayer final : public TarTarget {
   wclayer::Status Write(Bytes bytes) override { return importer_->Write(bytes); }
   wclayer::Status Finish() override {
     WCLAYER_TRY(importer_->Finish());
-    return skeleton_->Finish();
+    if (helper_ == nullptr) return skeleton_->Finish();
+    helper_->Ask(skeleton_end_);
+    return {};
   }
   wclayer::Status Defer() override { return import_->Defer(); }
   wclayer::Status Seal() override { return import_->Seal(); }
   wclayer::Status RunSealed() override { return import_->RunSealed(); }
-  // A failure stays where it happened: the next call that needs the files gives it.
   void GetHelp(io::Helper& helper) override {
     helper_ = &helper;
-    helper.Ask(this, [this] { (void)io::Guarded([this] { return import_->RunSealed(); }); });
+    helper.Ask(files_);
   }
   std::uint64_t entries() const override { return importer_->entries(); }
   std::int64_t size_bytes() const override { return importer_->summary().size_bytes; }
@@ -177,22 +178,28 @@ class StreamedLayer final : public TarTarget {
     // The layer's folder as it is being built: its chain and its record appear with it.
     WCLAYER_TRY(Describe(record));
     layer_ = fs::Dir();  // Windows moves none that is open
-    EndHelp();
+    if (helper_ != nullptr) {
+      WCLAYER_TRY(helper_->Finish(skeleton_end_));
+      WCLAYER_TRY(helper_->Finish(files_));
+    }
     return import_->End();
   }
-  ~StreamedLayer() override { EndHelp(); }
+  ~StreamedLayer() override {
+    if (helper_ == nullptr) return;
+    helper_->Withdraw(skeleton_end_);
+    helper_->Withdraw(files_);
+  }
 
  private:
   StreamedLayer(Core&, ParentChain chain) : chain_(std::move(chain)) {}
-  void EndHelp() {
-    if (helper_ != nullptr) std::exchange(helper_, nullptr)->Withdraw(this);
-  }
   wclayer::Status Describe(const Record& record) const {
     WCLAYER_TRY(layer_.MakeSmall("layerchain.json", StoreHome::ChainText(chain_)));
     return layer_.MakeSmall(own_ + "/record.json", StoreHome::RecordText(record));
   }
   ParentChain chain_;
-  io::Helper* helper_ = nullptr;  // while it may be at work
+  io::Helper* helper_ = nullptr;
+  io::Helper::Errand files_{[this] { return import_->RunSealed(); }};
+  io::Helper::Errand skeleton_end_{[this] { return skeleton_->Finish(); }};
   std::unique_ptr<TableImport> import_;
   fs::Dir layer_;    // being built; its private folder is
   std::string own_;  // of this name
@@ -452,7 +459,7 @@ Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::st
                                                    options.keep_waiting));
     fill->locks_.push_back(std::move(lock));
   }
-  WCLAYER_ASSIGN(const std::optional<Core::Found> found, core.FindIfAny(id));
+  WCLAYER_ASSIGN(const std::optional<Core::Found> found, core.FindToFill(id));
   std::optional<ParentChain> recorded;
   if (found) {
     WCLAYER_ASSIGN(recorded, core.home_.ReadChain(found->id));

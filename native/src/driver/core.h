@@ -25,6 +25,7 @@ class TarSource;
 class Core final : public Driver {
  public:
   Core(const vmcompute::Chosen& chosen, DriverOptions options, StoreHome home);
+  ~Core() override;
   wclayer::Status Start();  // configures the table and recovers; before any other call
 
   std::string String() const override;
@@ -106,6 +107,9 @@ class Core final : public Driver {
   };
   Expected<Found> Find(const std::string& id);  // kLayerNotFound
   Expected<std::optional<Found>> FindIfAny(const std::string& id);
+  // For who is about to make it: a base image of that name may pass unseen, where the table itself
+  // refuses to make a layer beside one.
+  Expected<std::optional<Found>> FindToFill(const std::string& id);
   Expected<std::optional<Found>> Look(const std::string& id, const std::string& own);
   // The parent as a member of a new layer's chain: parent and its own parents. "" gives an empty
   // chain.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/layer_id.h"
+#include "base/quietly.h"
 #include "driver/core.h"
 #include "driver/folder_layer.h"
 #include "driver/removal.h"
@@ -68,6 +69,10 @@ Core::Core(const vmcompute::Chosen& chosen, DriverOptions options, StoreHome hom
                 AccessTo(chosen, options_)),
       mounts_(platform_, home_) {}
 
+Core::~Core() {
+  Quietly([this] { return platform_.Leave(); });
+}
+
 wclayer::Status Core::Start() {
   vmcompute::StoreOptions store;
   store.force_checkout = options_.force_checkout;
@@ -101,6 +106,14 @@ Expected<std::optional<Core::Found>> Core::FindIfAny(const std::string& id) {
     WCLAYER_ASSIGN(const std::string still, home_.FindId(id));
     if (!still.empty() && (look == kLooks || !fs::IsGone(found.error()))) return found;
   }
+}
+
+Expected<std::optional<Core::Found>> Core::FindToFill(const std::string& id) {
+  if (platform_.extensions() != nullptr) {
+    WCLAYER_ASSIGN(const std::string own, home_.FindId(id));
+    if (own.empty()) return std::optional<Found>();
+  }
+  return FindIfAny(id);
 }
 
 // own: the layer's name in the home; empty: it has none there.

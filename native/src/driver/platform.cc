@@ -196,6 +196,11 @@ Status Platform::Configure(const vmcompute::StoreOptions& options) const {
   return Check(extensions()->Configure(NameOf("")->driver(), &options), "Configure", "");
 }
 
+Status Platform::Leave() const {
+  if (extensions() == nullptr || extensions()->Leave == nullptr) return {};
+  return Check(extensions()->Leave(NameOf("")->driver()), "Leave", "");
+}
+
 Status Platform::Recover() const {
   if (extensions() == nullptr || extensions()->Recover == nullptr) return {};
   return Check(extensions()->Recover(NameOf("")->driver()), "Recover", "");

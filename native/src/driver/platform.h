@@ -71,6 +71,7 @@ class Platform {
   bool direct() const { return windows_.gate == nullptr; }
 
   Status Configure(const vmcompute::StoreOptions& options) const;
+  Status Leave() const;
   Status Recover() const;
   // Activates, and prepares. On failure the layer is as it was before, unless `left` says that it
   // could not be deactivated again.

@@ -11,14 +11,11 @@
 
 namespace wclayer::fs {
 
-// kSeparator: between the components of an absolute path. Paths below a folder use '/' everywhere.
-// kOpenFilesPinFolders: a folder can be neither moved nor removed while a file in it is open.
+// Between the components of an absolute path. Paths below a folder use '/' everywhere.
 #if defined(_WIN32)
 inline constexpr char kSeparator = '\\';
-inline constexpr bool kOpenFilesPinFolders = true;
 #else
 inline constexpr char kSeparator = '/';
-inline constexpr bool kOpenFilesPinFolders = false;
 #endif
 
 bool IsAbsolute(std::string_view path);

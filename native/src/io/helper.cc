@@ -1,9 +1,9 @@
 #include "io/helper.h"
 
-#include <algorithm>
 #include <new>
 #include <system_error>
-#include <utility>
+
+#include "io/thread_error.h"
 
 namespace wclayer::io {
 
@@ -16,14 +16,15 @@ Helper::~Helper() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Helper::Ask(const void* owner, std::function<void()> work) noexcept {
+void Helper::Ask(Errand& errand) noexcept {
   // With one processor it would only take turns with who asks.
   static const bool alone = std::thread::hardware_concurrency() < 2;
   if (alone) return;
   try {
     const std::lock_guard lock(mutex_);
     if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
-    errands_.push_back({owner, std::move(work)});
+    errands_.push_back(&errand);
+    errand.state_ = Errand::State::kAsked;
   } catch (const std::bad_alloc&) {
     return;
   } catch (const std::system_error&) {
@@ -32,10 +33,28 @@ void Helper::Ask(const void* owner, std::function<void()> work) noexcept {
   asked_.notify_one();
 }
 
-void Helper::Withdraw(const void* owner) noexcept {
+// Whether nobody has begun it, and nobody will. Else it is done when this returns.
+bool Helper::TakeBack(Errand& errand, std::unique_lock<std::mutex>& lock) {
+  if (errand.state_ == Errand::State::kAsked) {
+    std::erase(errands_, &errand);
+    errand.state_ = Errand::State::kNobodys;
+  }
+  done_.wait(lock, [&] { return errand.state_ != Errand::State::kBegun; });
+  return errand.state_ == Errand::State::kNobodys;
+}
+
+Status Helper::Finish(Errand& errand) {
+  {
+    std::unique_lock lock(mutex_);
+    if (!TakeBack(errand, lock)) return errand.result_;
+    errand.state_ = Errand::State::kDone;
+  }
+  return errand.result_ = Guarded(errand.work_);
+}
+
+void Helper::Withdraw(Errand& errand) noexcept {
   std::unique_lock lock(mutex_);
-  std::erase_if(errands_, [&](const Errand& errand) { return errand.owner == owner; });
-  done_.wait(lock, [&] { return at_work_for_ != owner; });
+  TakeBack(errand, lock);
 }
 
 void Helper::Run() noexcept {
@@ -43,13 +62,13 @@ void Helper::Run() noexcept {
   for (;;) {
     asked_.wait(lock, [&] { return over_ || !errands_.empty(); });
     if (over_) return;
-    const Errand errand = std::move(errands_.front());
+    Errand& errand = *errands_.front();
     errands_.pop_front();
-    at_work_for_ = errand.owner;
+    errand.state_ = Errand::State::kBegun;
     lock.unlock();
-    errand.work();
+    errand.result_ = Guarded(errand.work_);
     lock.lock();
-    at_work_for_ = nullptr;
+    errand.state_ = Errand::State::kDone;  // its owner may let it go from here on
     lock.unlock();
     done_.notify_all();
     lock.lock();

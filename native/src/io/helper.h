@@ -6,6 +6,9 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
+
+#include "base/expected.h"
 
 namespace wclayer::io {
 
@@ -13,30 +16,40 @@ namespace wclayer::io {
 // between two pieces it sleeps.
 class Helper {
  public:
+  // One piece of work. Lives until Finish or Withdraw has returned.
+  class Errand {
+   public:
+    explicit Errand(std::function<Status()> work) : work_(std::move(work)) {}
+
+   private:
+    friend class Helper;
+    enum class State : std::uint8_t { kNobodys, kAsked, kBegun, kDone };
+    std::function<Status()> work_;
+    State state_ = State::kNobodys;
+    Status result_;
+  };
+
   Helper() = default;
-  ~Helper();  // of nobody's work may any be left
+  ~Helper();  // every errand has ended
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
 
-  // Asks for `work`, which must not throw, in the name of `owner`. It may never come to it: without
-  // a second processor, a thread or memory, or because Withdraw comes first. So it has to be
-  // something that the owner does itself where nobody else has done it.
-  void Ask(const void* owner, std::function<void()> work) noexcept;
-  // Afterwards none of the owner's work is being done, or will be.
-  void Withdraw(const void* owner) noexcept;
+  // The work may begin now. Without a second processor, a thread or memory it does not: Finish sees
+  // to it.
+  void Ask(Errand& errand) noexcept;
+  // What the work gave; done here if nobody has begun it.
+  Status Finish(Errand& errand);
+  // It is not being done, and will not be.
+  void Withdraw(Errand& errand) noexcept;
 
  private:
-  struct Errand {
-    const void* owner = nullptr;
-    std::function<void()> work;
-  };
   void Run() noexcept;
+  bool TakeBack(Errand& errand, std::unique_lock<std::mutex>& lock);
 
   std::mutex mutex_;
   std::condition_variable asked_;
   std::condition_variable done_;
-  std::deque<Errand> errands_;
-  const void* at_work_for_ = nullptr;
+  std::deque<Errand*> errands_;
   bool over_ = false;
   std::thread thread_;
 };

@@ -144,6 +144,8 @@ struct Extensions {
   // Makes or opens the home's own folder (.wclayer), and sets options for later calls from this
   // process.
   Hresult(WCLAYER_ABI* Configure)(const DriverInfo*, const StoreOptions*) = nullptr;
+  // The last call of who configured it: nothing stays open in the home for calls to come.
+  Hresult(WCLAYER_ABI* Leave)(const DriverInfo*) = nullptr;
   // Finishes or undoes what killed processes left: staging, removals, copies. Does not unmount.
   Hresult(WCLAYER_ABI* Recover)(const DriverInfo*) = nullptr;
   // Fills `detail` for the last failure on this thread.

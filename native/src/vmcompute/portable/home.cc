@@ -24,9 +24,8 @@ namespace {
 constexpr std::int64_t kFormatVersion = 1;
 constexpr char kStoreFile[] = "store.json";
 constexpr char kLocks[] = "locks";
-// As many as threads that fill layers of one home at a time mostly are. They outlive whoever opened
-// the home, who may want to remove it.
-constexpr std::size_t kMaxStagingLocks = fs::kOpenFilesPinFolders ? 0 : 4;
+// As many as threads that fill layers of one home at a time mostly are.
+constexpr std::size_t kMaxStagingLocks = 4;
 constexpr char kBaseImagesFile[] = "base-images.json";
 constexpr char kBaseImagesFolder[] = "base-images";
 constexpr char kParentsFile[] = "parents.json";
@@ -71,12 +70,6 @@ Json ListOf(const std::vector<std::string>& texts) {
 // ---- Home
 // -----------------------------------------------------------------------------------------
 
-Home::~Home() {
-  // What cannot be removed now is removed by the next Recover.
-  for (const StagingLock& lock : staging_locks_)
-    if (lock.process == fs::ProcessId()) Quietly([&] { return RemoveLockFile(lock); });
-}
-
 Status Home::RemoveLockFile(const StagingLock& lock) const {
   WCLAYER_ASSIGN(const auto own, fs::Dir::OpenAbsolute(PathOf(kPrivate)));
   return own.Remove(lock.file);
@@ -96,9 +89,22 @@ std::optional<StagingLock> Home::TakeStagingLock() {
 void Home::KeepStagingLock(StagingLock lock) {
   {
     const std::lock_guard guard(mutex_);
-    if (staging_locks_.size() < kMaxStagingLocks) return staging_locks_.push_back(std::move(lock));
+    if (in_use_ && staging_locks_.size() < kMaxStagingLocks)
+      return staging_locks_.push_back(std::move(lock));
   }
   Quietly([&] { return RemoveLockFile(lock); });
+}
+
+void Home::Leave() {
+  std::vector<StagingLock> kept;
+  {
+    const std::lock_guard guard(mutex_);
+    in_use_ = false;
+    kept.swap(staging_locks_);
+  }
+  // What cannot be removed now is removed by the next Recover.
+  for (const StagingLock& lock : kept)
+    if (lock.process == fs::ProcessId()) Quietly([&] { return RemoveLockFile(lock); });
 }
 
 Expected<fs::Dir> Home::Root() const {
@@ -167,6 +173,7 @@ vmcompute::StoreOptions Home::options() const {
 void Home::SetOptions(const vmcompute::StoreOptions& options) {
   const std::lock_guard guard(mutex_);
   options_ = options;
+  in_use_ = true;
 }
 
 fs::Durability Home::durability() const {

@@ -57,7 +57,6 @@ struct StagingLock {
 class Home {
  public:
   explicit Home(std::string path) : path_(std::move(path)) {}
-  ~Home();
 
   const std::string& path() const { return path_; }  // canonical, absolute
   Expected<fs::Dir> Root() const;                    // the home's folder; must exist
@@ -103,8 +102,10 @@ class Home {
   // A lock whose staging folder is gone serves the next one: to make a lock file and to remove it
   // takes as long as two files of a layer do. Nothing if none is kept.
   std::optional<StagingLock> TakeStagingLock();
-  // Keeps it, or removes its file if there are enough.
+  // Keeps it; or removes its file if there are enough, or nobody will come to Leave.
   void KeepStagingLock(StagingLock lock);
+  // Whoever set options has no more calls to make: what is kept for further ones goes.
+  void Leave();
 
   Expected<std::vector<BaseImage>> BaseImages() const;
   Status WriteBaseImages(const std::vector<BaseImage>& images);
@@ -132,6 +133,7 @@ class Home {
   mutable std::mutex mutex_;
   vmcompute::StoreOptions options_;
   bool private_ready_ = false;
+  bool in_use_ = false;  // from SetOptions to Leave
   std::vector<StagingLock> staging_locks_;
   mutable std::atomic<bool> names_noted_ = false;
 };

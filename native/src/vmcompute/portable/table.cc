@@ -526,6 +526,14 @@ Hresult WCLAYER_ABI ConfigureCall(const DriverInfo* info, const vmcompute::Store
   });
 }
 
+Hresult WCLAYER_ABI LeaveCall(const DriverInfo* info) {
+  return Call("Leave", [&]() -> Status {
+    WCLAYER_ASSIGN(const auto home, AllHomes().Get(info));
+    home->Leave();
+    return {};
+  });
+}
+
 Hresult WCLAYER_ABI RecoverCall(const DriverInfo* info) {
   return Call("Recover", [&]() -> Status {
     WCLAYER_ASSIGN(const auto home, AllHomes().Get(info));
@@ -575,6 +583,7 @@ Hresult WCLAYER_ABI AddBaseImageCall(const DriverInfo* info, Utf16 folder) {
 vmcompute::Extensions MakeExtensions() {
   vmcompute::Extensions ours;
   ours.Configure = ConfigureCall;
+  ours.Leave = LeaveCall;
   ours.Recover = RecoverCall;
   ours.LastError = LastErrorCall;
   ours.ImportLayerEntry = ImportLayerEntryCall;
