@@ -146,8 +146,8 @@ class StreamedLayer final : public TarTarget {
                    TableImport::Begin(core.platform(), platform_id, parents, replace));
     WCLAYER_ASSIGN(const std::string folder, target->import_->Folder());
     target->own_ = LastComponent(folder);
-    WCLAYER_ASSIGN(target->layer_, fs::Dir::OpenAbsolute(
-                                       folder.substr(0, folder.size() - target->own_.size())));
+    WCLAYER_ASSIGN(target->layer_,
+                   fs::Dir::OpenAbsolute(folder.substr(0, folder.size() - target->own_.size())));
     WCLAYER_ASSIGN(fs::Dir own, target->layer_.OpenDir(target->own_));
     WCLAYER_ASSIGN(target->skeleton_, layer::SkeletonWriter::Create(std::move(own)));
     layer::ImportOptions options;

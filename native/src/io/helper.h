@@ -1,4 +1,5 @@
-// A thread that waits for small pieces of work, for which starting one would cost more than they do.
+// A thread that waits for small pieces of work, for which starting one would cost more than they
+// do.
 #pragma once
 
 #include <condition_variable>

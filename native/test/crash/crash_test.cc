@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <thread>
 
 #include "crash/seam.h"
@@ -48,10 +49,11 @@ class Injector : public Hook {
   Injector(const Try& what, Report& report) : what_(what), report_(report) {}
 
   int Before(Call& call) override {
+    if (what_.mode == Mode::kSlow) std::this_thread::sleep_for(kDelay);
+    const std::lock_guard lock(mutex_);
     const bool here = report_.calls++ == what_.point;
     if (what_.mode == Mode::kShort && call.length != nullptr) return Shorten(*call.length);
     if (what_.mode == Mode::kInterrupted && CanBeInterrupted(call)) return Interrupt();
-    if (what_.mode == Mode::kSlow) std::this_thread::sleep_for(kDelay);
     if (!here) return Flush(call) ? -1 : 0;
     std::snprintf(report_.last_call, sizeof report_.last_call, "%s", call.name);
     if (what_.mode == Mode::kFault) return what_.error;
@@ -63,6 +65,7 @@ class Injector : public Hook {
   }
 
   void After(const Call& call, long result) override {
+    const std::lock_guard lock(mutex_);
     if (what_.mode != Mode::kPowerLoss || result < 0) return;
     if (call.op == Op::kWrite && std::strcmp(call.name, "ioctl") != 0) Remember(call.fd);
   }
@@ -117,6 +120,7 @@ class Injector : public Hook {
     });
   }
 
+  std::mutex mutex_;  // a helper makes files beside who asked for them
   Try what_;
   Report& report_;
   std::vector<int> unflushed_;
@@ -177,7 +181,7 @@ class CrashTest : public SessionTest {
   // What the session left is what was given, byte for byte.
   Status Compare() const {
     WCLAYER_ASSIGN(const auto driver, OpenDriver(setting_));
-    const std::pair<const char*, Buffer> given[] = {{"base", test::BaseTar()},
+    const std::pair<const char*, Buffer> given[] = {{"base", test::MakeTar(test::HelpedEntries())},
                                                     {"child", test::ChildTar()}};
     for (const auto& [id, tar] : given) {
       WCLAYER_ASSIGN(const Buffer back, ReadDiff(*driver, id));

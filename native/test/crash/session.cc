@@ -51,7 +51,8 @@ Status Edit(Driver& driver) {
 const std::vector<Step>& Steps() {
   static const std::vector<Step> steps = {
       {[](Driver& d) { return d.Create("base", "", 0); }, {"base"}},
-      {[](Driver& d) { return Apply(d, "base", "", test::BaseTar()); }, {"base"}},
+      {[](Driver& d) { return Apply(d, "base", "", test::MakeTar(test::HelpedEntries())); },
+       {"base"}},
       {[](Driver& d) { return d.Create("child", "base", 0); }, {"base", "child"}},
       {[](Driver& d) { return Apply(d, "child", "base", test::ChildTar()); }, {"base", "child"}},
       {[](Driver& d) { return d.CreateReadWrite("rw", "child", 0); }, {"base", "child", "rw"}},

@@ -93,6 +93,31 @@ TEST_F(Recovery, SmallFilesThatWereBeingWrittenGo) {
   EXPECT_TRUE(problems->empty());
 }
 
+// A lock file a layer would be a fifth of what a small one costs.
+TEST_F(Recovery, TheLockOfAStagingFolderServesTheNextAndGoesWithTheDriver) {
+  const auto locks = [&] {
+    std::vector<std::string> names;
+    for (const auto& item : std::filesystem::directory_iterator(home_ / ".wclayer" / "locks"))
+      if (item.path().filename().string().starts_with("staging+"))
+        names.push_back(item.path().filename());
+    return names;
+  };
+  Open();
+  ASSERT_TRUE(Apply("one", "", BaseTar()));
+  const auto kept = locks();
+  ASSERT_EQ(kept.size(), 1u);
+  ASSERT_TRUE(Apply("two", "", BaseTar()));
+  EXPECT_EQ(locks(), kept);
+  // Who removes it, as a recovery does that finds it free, or takes the home away, takes only that.
+  std::filesystem::remove(home_ / ".wclayer" / "locks" / kept.front());
+  ASSERT_TRUE(Apply("three", "", BaseTar()));
+  const auto fresh = locks();
+  ASSERT_EQ(fresh.size(), 1u);
+  EXPECT_NE(fresh, kept);
+  driver_.reset();
+  EXPECT_TRUE(locks().empty());
+}
+
 TEST_F(Recovery, LocksOfOwnersThatAreGoneGo) {
   Open();
   ASSERT_TRUE(Apply("base", "", BaseTar()));

@@ -77,9 +77,8 @@ Status Home::RemoveLockFile(const StagingLock& lock) const {
 
 std::optional<StagingLock> Home::TakeStagingLock() {
   const std::lock_guard guard(mutex_);
-  std::erase_if(staging_locks_, [own = fs::ProcessId()](const StagingLock& lock) {
-    return lock.process != own;
-  });
+  std::erase_if(staging_locks_,
+                [own = fs::ProcessId()](const StagingLock& lock) { return lock.process != own; });
   if (staging_locks_.empty()) return std::nullopt;
   std::optional<StagingLock> lock(std::move(staging_locks_.back()));
   staging_locks_.pop_back();

@@ -50,7 +50,7 @@ struct StagingLock {
   std::string name;  // of the folder
   std::string file;  // of the lock, in the private folder
   fs::FileLock lock;
-  fs::Stamp stamp;  // of that file while it is this lock's
+  fs::Stamp stamp;            // of that file while it is this lock's
   std::uint64_t process = 0;  // that made it: one that it forked has the lock as well
 };
 

@@ -82,8 +82,8 @@ Status Staging::Lock(const fs::Dir& own) {
   WCLAYER_ASSIGN(fresh.name, fs::FreshName());
   fresh.file = Below(kLocks, std::string(kStagingLock) + fresh.name);
   fresh.process = fs::ProcessId();
-  WCLAYER_ASSIGN(fresh.lock, fs::FileLock::Acquire(own, fresh.file, fs::LockMode::kExclusive,
-                                                   kOwnLockWait));
+  WCLAYER_ASSIGN(fresh.lock,
+                 fs::FileLock::Acquire(own, fresh.file, fs::LockMode::kExclusive, kOwnLockWait));
   auto stamp = own.StampOf(fresh.file);
   if (!stamp) {
     Quietly([&] { return own.Remove(fresh.file); });
