@@ -23,6 +23,9 @@ inline constexpr std::uint16_t kSelfRelative = 0x8000;
 inline constexpr std::uint32_t kObjectTypePresent = 1;
 inline constexpr std::uint32_t kInheritedObjectTypePresent = 2;
 
+inline constexpr std::size_t kAclHeaderBytes = 8;
+inline constexpr std::size_t kMaxSubAuthorities = 15;  // of a SID
+
 struct Ace {
   std::uint8_t type = 0;
   std::uint8_t flags = 0;

@@ -7,13 +7,13 @@
 namespace wclayer::backup {
 namespace {
 
-constexpr std::size_t kHeaderBytes = 8;  // tag, data length, reserved
-constexpr std::size_t kNamesBytes = 8;   // two offsets and two lengths
-constexpr std::size_t kGuidBytes = 16;
+constexpr std::size_t kReparseHeaderBytes = 8;  // tag, data length, reserved
+constexpr std::size_t kNamesBytes = 8;          // two offsets and two lengths
+constexpr std::size_t kVendorGuidBytes = 16;
 constexpr std::uint32_t kRelative = 1;
 constexpr std::uint32_t kMicrosoftTag = 0x80000000;
 
-Error Bad(const std::string& what) {
+Error BadReparse(const std::string& what) {
   return Error(Errc::kBadArchive, "reparse data: " + what);
 }
 
@@ -35,7 +35,7 @@ std::uint32_t ReparseTag(Bytes buffer) {
 }
 
 Expected<ReparsePoint> ParseReparse(Bytes buffer) {
-  if (buffer.size() < kHeaderBytes) return Bad("shorter than its header");
+  if (buffer.size() < kReparseHeaderBytes) return BadReparse("shorter than its header");
   if (buffer.size() > kMaxReparseBytes)
     return LimitError("kMaxReparseBytes", kMaxReparseBytes, buffer.size());
   ReparsePoint point;
@@ -43,27 +43,28 @@ Expected<ReparsePoint> ParseReparse(Bytes buffer) {
   const std::size_t length = LoadLe<std::uint16_t>(buffer.data() + 4);
   // Tags that are not Microsoft's have a GUID before the data.
   const bool microsoft = (point.tag & kMicrosoftTag) != 0;
-  const std::size_t header = microsoft ? kHeaderBytes : kHeaderBytes + kGuidBytes;
+  const std::size_t header =
+      microsoft ? kReparseHeaderBytes : kReparseHeaderBytes + kVendorGuidBytes;
   if (buffer.size() < header || length > buffer.size() - header)
-    return Bad("its length field says " + std::to_string(length) + " bytes, of " +
-               std::to_string(buffer.size()) + " with its header");
+    return BadReparse("its length field says " + std::to_string(length) + " bytes, of " +
+                      std::to_string(buffer.size()) + " with its header");
   const bool symlink = point.tag == kTagSymlink;
   if (!symlink && point.tag != kTagMountPoint) return point;
   const std::size_t fixed = kNamesBytes + (symlink ? 4u : 0u);
-  if (length < fixed) return Bad("no room for the names");
-  const std::byte* at = buffer.data() + kHeaderBytes;
+  if (length < fixed) return BadReparse("no room for the names");
+  const std::byte* at = buffer.data() + kReparseHeaderBytes;
   const std::size_t substitute_offset = LoadLe<std::uint16_t>(at);
   const std::size_t substitute_length = LoadLe<std::uint16_t>(at + 2);
   const std::size_t print_offset = LoadLe<std::uint16_t>(at + 4);
   const std::size_t print_length = LoadLe<std::uint16_t>(at + 6);
   if (symlink) point.relative = (LoadLe<std::uint32_t>(at + 8) & kRelative) != 0;
-  const Bytes names = buffer.subspan(kHeaderBytes + fixed, length - fixed);
+  const Bytes names = buffer.subspan(kReparseHeaderBytes + fixed, length - fixed);
   if (substitute_offset + substitute_length > names.size() ||
       print_offset + print_length > names.size()) {
-    return Bad("a name reaches beyond its " + std::to_string(names.size()) + " bytes");
+    return BadReparse("a name reaches beyond its " + std::to_string(names.size()) + " bytes");
   }
   if (substitute_length % 2 != 0 || print_length % 2 != 0)
-    return Bad("a name of an odd number of bytes");
+    return BadReparse("a name of an odd number of bytes");
   point.substitute = TextAt(names, substitute_offset, substitute_length);
   point.target = TextAt(names, print_offset, print_length);
   return point;
@@ -89,7 +90,7 @@ Buffer BuildReparse(std::u16string_view target, bool mount_point) {
   const std::size_t data = kNamesBytes + (mount_point ? 0u : 4u) + names;
   Buffer out;
   if (data > std::numeric_limits<std::uint16_t>::max()) return out;
-  out.reserve(kHeaderBytes + data);
+  out.reserve(kReparseHeaderBytes + data);
   AppendLe(out, mount_point ? kTagMountPoint : kTagSymlink);
   AppendLe(out, static_cast<std::uint16_t>(data));
   AppendLe(out, std::uint16_t{0});

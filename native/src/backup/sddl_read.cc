@@ -13,10 +13,9 @@
 namespace wclayer::backup {
 namespace {
 
-constexpr std::size_t kMaxSubAuthorities = 15;
 constexpr std::size_t kShownBytes = 40;  // of a text in an error
 
-Error Bad(const std::string& what) {
+Error BadSddl(const std::string& what) {
   return Error(Errc::kBadArchive, "SDDL: " + what);
 }
 
@@ -41,14 +40,14 @@ bool TakeNumber(std::string_view& text, int base, std::size_t most_digits, T& nu
 }
 
 Expected<Buffer> HexBytes(std::string_view digits) {
-  if (digits.size() % 2 != 0) return Bad("an odd number of hex digits");
+  if (digits.size() % 2 != 0) return BadSddl("an odd number of hex digits");
   Buffer raw;
   raw.reserve(digits.size() / 2);
   while (!digits.empty()) {
     std::string_view pair = digits.substr(0, 2);
     std::uint8_t byte = 0;
     if (!TakeNumber(pair, 16, 2, byte) || !pair.empty())
-      return Bad(Quoted(digits.substr(0, 2)) + " is not hex");
+      return BadSddl(Quoted(digits.substr(0, 2)) + " is not hex");
     raw.push_back(static_cast<std::byte>(byte));
     digits.remove_prefix(2);
   }
@@ -59,7 +58,7 @@ Expected<Buffer> HexBytes(std::string_view digits) {
 // where the letter of the next part follows ("S-1-5-18D:"), as the 12 digits of a hex authority do.
 Expected<Buffer> TakeSpelledSid(std::string_view& text) {
   const std::string_view whole = text;
-  const auto bad = [&](const char* why) { return Bad(Quoted(whole) + " is no SID: " + why); };
+  const auto bad = [&](const char* why) { return BadSddl(Quoted(whole) + " is no SID: " + why); };
   if (!Take(text, "S-1-")) return bad("revision 1 expected");
   std::uint64_t authority = 0;
   const bool hex = Take(text, "0x") || Take(text, "0X");
@@ -88,8 +87,8 @@ Expected<Buffer> TakeSid(std::string_view& text) {
     std::string_view sid = known.sid;
     return TakeSpelledSid(sid);
   }
-  return Bad(Quoted(text.substr(0, 2)) +
-             " is no absolute SID (domain-relative letters depend on the machine)");
+  return BadSddl(Quoted(text.substr(0, 2)) +
+                 " is no absolute SID (domain-relative letters depend on the machine)");
 }
 
 Expected<std::uint32_t> Bits(std::string_view text, std::span<const sddl::Word> words,
@@ -98,7 +97,7 @@ Expected<std::uint32_t> Bits(std::string_view text, std::span<const sddl::Word> 
   while (!text.empty()) {
     const auto word = std::find_if(words.begin(), words.end(),
                                    [&](const sddl::Word& w) { return Take(text, w.letters); });
-    if (word == words.end()) return Bad(std::string("unknown ") + what + " " + Quoted(text));
+    if (word == words.end()) return BadSddl(std::string("unknown ") + what + " " + Quoted(text));
     bits |= word->value;
   }
   return bits;
@@ -110,7 +109,7 @@ Expected<std::uint32_t> Rights(std::uint8_t type, std::string_view text) {
   if (hex || (!text.empty() && text[0] >= '0' && text[0] <= '9')) {
     std::uint32_t mask = 0;
     if (!TakeNumber(text, hex ? 16 : 10, text.size(), mask) || !text.empty())
-      return Bad(Quoted(whole) + " are no rights of 32 bits");
+      return BadSddl(Quoted(whole) + " are no rights of 32 bits");
     return mask;
   }
   if (type == sddl::kMandatoryLabel) return Bits(text, sddl::kLabelRights, "rights");
@@ -127,11 +126,11 @@ Expected<Buffer> Guid(std::string_view text) {
   const std::string_view whole = text;
   std::string digits;
   for (const std::size_t group : {8u, 4u, 4u, 4u, 12u}) {
-    if (!digits.empty() && !Take(text, "-")) return Bad(Quoted(whole) + " is no GUID");
+    if (!digits.empty() && !Take(text, "-")) return BadSddl(Quoted(whole) + " is no GUID");
     digits += text.substr(0, group);
     text.remove_prefix(std::min(group, text.size()));
   }
-  if (digits.size() != 32 || !text.empty()) return Bad(Quoted(whole) + " is no GUID");
+  if (digits.size() != 32 || !text.empty()) return BadSddl(Quoted(whole) + " is no GUID");
   WCLAYER_ASSIGN(Buffer raw, HexBytes(digits));
   std::reverse(raw.begin(), raw.begin() + 4);
   std::reverse(raw.begin() + 4, raw.begin() + 6);
@@ -142,7 +141,7 @@ Expected<Buffer> Guid(std::string_view text) {
 Expected<Buffer> RawEntry(std::string_view digits) {
   WCLAYER_ASSIGN(Buffer raw, HexBytes(digits));
   WCLAYER_ASSIGN(const Ace ace, ParseAce(raw));
-  if (ace.whole.size() != raw.size()) return Bad("a raw entry is longer than its size says");
+  if (ace.whole.size() != raw.size()) return BadSddl("a raw entry is longer than its size says");
   return raw;
 }
 
@@ -160,7 +159,7 @@ Expected<Fields> SplitFields(std::string_view entry) {
     rest.remove_prefix(end + 1);
   }
   if (++count != std::size(fields))
-    return Bad("an entry of " + std::to_string(count) + " fields, not 6: " + Quoted(entry));
+    return BadSddl("an entry of " + std::to_string(count) + " fields, not 6: " + Quoted(entry));
   return Fields{fields[0], fields[1], fields[2], fields[3], fields[4], fields[5]};
 }
 
@@ -170,12 +169,12 @@ Expected<Buffer> Entry(std::string_view entry) {
   const auto word = std::find_if(std::begin(sddl::kTypes), std::end(sddl::kTypes),
                                  [&](const sddl::Word& w) { return w.letters == fields.type; });
   if (word == std::end(sddl::kTypes))
-    return Bad("entries of type " + Quoted(fields.type) + " are not known");
+    return BadSddl("entries of type " + Quoted(fields.type) + " are not known");
   const auto type = static_cast<std::uint8_t>(word->value);
   WCLAYER_ASSIGN(const std::uint32_t flags, Bits(fields.flags, sddl::kFlags, "flags"));
   WCLAYER_ASSIGN(const std::uint32_t mask, Rights(type, fields.rights));
   WCLAYER_ASSIGN(const Buffer sid, TakeSid(fields.sid));
-  if (!fields.sid.empty()) return Bad("something follows the SID in " + Quoted(entry));
+  if (!fields.sid.empty()) return BadSddl("something follows the SID in " + Quoted(entry));
 
   Buffer body;
   AppendLe(body, mask);
@@ -188,7 +187,7 @@ Expected<Buffer> Entry(std::string_view entry) {
       Append(body, guid);
     }
   } else if (!fields.object_type.empty() || !fields.inherited_object_type.empty()) {
-    return Bad("object types in an entry that takes none: " + Quoted(entry));
+    return BadSddl("object types in an entry that takes none: " + Quoted(entry));
   }
   Append(body, sid);
   Buffer ace = {static_cast<std::byte>(type), static_cast<std::byte>(flags)};
@@ -201,13 +200,12 @@ Expected<Buffer> Entry(std::string_view entry) {
 Expected<Buffer> TakeAcl(std::string_view& text) {
   constexpr std::uint8_t kRevision = 2;
   constexpr std::uint8_t kObjectRevision = 4;
-  constexpr std::size_t kHeaderBytes = 8;
-  Buffer acl(kHeaderBytes);
+  Buffer acl(kAclHeaderBytes);
   std::uint8_t revision = kRevision;
   std::uint16_t count = 0;  // cannot overflow: kMaxAclBytes ends it before
   while (text.starts_with('(')) {
     const std::size_t end = text.find(')');
-    if (end == std::string_view::npos) return Bad("an entry without its ')': " + Quoted(text));
+    if (end == std::string_view::npos) return BadSddl("an entry without its ')': " + Quoted(text));
     auto ace = Entry(text.substr(1, end - 1));
     if (!ace) {
       Error error = std::move(ace).error();
@@ -262,10 +260,10 @@ Expected<Parts> ReadParts(std::string_view text) {
   while (!text.empty()) {
     const std::size_t part = kLetters.find(text[0]);
     if (part == std::string_view::npos || !text.substr(1).starts_with(':')) {
-      return Bad("O:, G:, D: or S: expected at byte " + std::to_string(size - text.size()) + ": " +
-                 Quoted(text));
+      return BadSddl("O:, G:, D: or S: expected at byte " + std::to_string(size - text.size()) +
+                     ": " + Quoted(text));
     }
-    if (seen[part]) return Bad(Quoted(text.substr(0, 2)) + " twice");
+    if (seen[part]) return BadSddl(Quoted(text.substr(0, 2)) + " twice");
     seen[part] = true;
     text.remove_prefix(2);
     if (part == 0) {

@@ -8,13 +8,11 @@
 namespace wclayer::backup {
 namespace {
 
-constexpr std::size_t kHeaderBytes = 20;
-constexpr std::size_t kAclHeaderBytes = 8;
+constexpr std::size_t kDescriptorHeaderBytes = 20;
 constexpr std::size_t kAceHeaderBytes = 4;  // type, flags, size
 constexpr std::size_t kGuidBytes = 16;
-constexpr std::size_t kMaxSubAuthorities = 15;
 
-Error Bad(const std::string& what) {
+Error BadDescriptor(const std::string& what) {
   return Error(Errc::kBadArchive, what);
 }
 
@@ -25,12 +23,12 @@ Error In(const std::string& part, Error error) {
 }
 
 Expected<Bytes> SidAt(Bytes buffer) {
-  if (buffer.size() < 8) return Bad("a SID shorter than its header");
-  if (buffer[0] != std::byte{1}) return Bad("a SID of an unknown revision");
+  if (buffer.size() < 8) return BadDescriptor("a SID shorter than its header");
+  if (buffer[0] != std::byte{1}) return BadDescriptor("a SID of an unknown revision");
   const auto count = static_cast<std::size_t>(buffer[1]);
-  if (count > kMaxSubAuthorities) return Bad("a SID of more than 15 parts");
+  if (count > kMaxSubAuthorities) return BadDescriptor("a SID of more than 15 parts");
   const std::size_t size = 8 + 4 * count;
-  if (size > buffer.size()) return Bad("a SID reaches beyond the end");
+  if (size > buffer.size()) return BadDescriptor("a SID reaches beyond the end");
   return buffer.first(size);
 }
 
@@ -41,13 +39,14 @@ bool HasMaskAndSid(std::uint8_t type) {
 }
 
 Expected<Acl> AclAt(Bytes buffer) {
-  if (buffer.size() < kAclHeaderBytes) return Bad("an ACL shorter than its header");
+  if (buffer.size() < kAclHeaderBytes) return BadDescriptor("an ACL shorter than its header");
   Acl acl;
   acl.revision = static_cast<std::uint8_t>(buffer[0]);
-  if (acl.revision < 2 || acl.revision > 4) return Bad("an ACL of an unknown revision");
+  if (acl.revision < 2 || acl.revision > 4) return BadDescriptor("an ACL of an unknown revision");
   const std::size_t size = LoadLe<std::uint16_t>(buffer.data() + 2);
   const std::size_t count = LoadLe<std::uint16_t>(buffer.data() + 4);
-  if (size < kAclHeaderBytes || size > buffer.size()) return Bad("an ACL reaches beyond the end");
+  if (size < kAclHeaderBytes || size > buffer.size())
+    return BadDescriptor("an ACL reaches beyond the end");
   Bytes rest = buffer.subspan(kAclHeaderBytes, size - kAclHeaderBytes);
   for (std::size_t i = 0; i < count; ++i) {
     auto ace = ParseAce(rest);
@@ -72,10 +71,10 @@ bool IsObjectAce(std::uint8_t type) {
 }
 
 Expected<Ace> ParseAce(Bytes buffer) {
-  if (buffer.size() < kAceHeaderBytes) return Bad("it is missing");
+  if (buffer.size() < kAceHeaderBytes) return BadDescriptor("it is missing");
   const std::size_t size = LoadLe<std::uint16_t>(buffer.data() + 2);
   if (size < kAceHeaderBytes || size > buffer.size())
-    return Bad("its size of " + std::to_string(size) + " bytes reaches beyond its ACL");
+    return BadDescriptor("its size of " + std::to_string(size) + " bytes reaches beyond its ACL");
   Ace ace;
   ace.whole = buffer.first(size);
   ace.type = static_cast<std::uint8_t>(buffer[0]);
@@ -92,14 +91,14 @@ Expected<Ace> ParseAce(Bytes buffer) {
     rest = rest.subspan(sizeof number);
     return true;
   };
-  if (!take(ace.mask)) return Bad("no room for its mask");
+  if (!take(ace.mask)) return BadDescriptor("no room for its mask");
   if (object) {
-    if (!take(ace.object_flags)) return Bad("no room for its flags");
+    if (!take(ace.object_flags)) return BadDescriptor("no room for its flags");
     for (const auto& [bit, target] :
          {std::pair{kObjectTypePresent, &ace.object_type},
           std::pair{kInheritedObjectTypePresent, &ace.inherited_object_type}}) {
       if ((ace.object_flags & bit) == 0) continue;
-      if (rest.size() < kGuidBytes) return Bad("no room for its object type");
+      if (rest.size() < kGuidBytes) return BadDescriptor("no room for its object type");
       *target = rest.first(kGuidBytes);
       rest = rest.subspan(kGuidBytes);
     }
@@ -114,19 +113,21 @@ Expected<Descriptor> ParseDescriptor(Bytes buffer) {
   if (buffer.size() > kMaxSecurityDescriptorBytes) {
     return LimitError("kMaxSecurityDescriptorBytes", kMaxSecurityDescriptorBytes, buffer.size());
   }
-  if (buffer.size() < kHeaderBytes) return In(whole, Bad("shorter than its header"));
-  if (buffer[0] != std::byte{1}) return In(whole, Bad("an unknown revision"));
+  if (buffer.size() < kDescriptorHeaderBytes)
+    return In(whole, BadDescriptor("shorter than its header"));
+  if (buffer[0] != std::byte{1}) return In(whole, BadDescriptor("an unknown revision"));
   Descriptor descriptor;
   descriptor.control = LoadLe<std::uint16_t>(buffer.data() + 2);
-  if ((descriptor.control & kSelfRelative) == 0) return In(whole, Bad("not self-relative"));
+  if ((descriptor.control & kSelfRelative) == 0)
+    return In(whole, BadDescriptor("not self-relative"));
   // Reads the part whose offset is at `at`, if there is one.
   const auto read = [&](std::size_t at, const char* name, auto parse, auto& into) -> Status {
     const std::size_t offset = LoadLe<std::uint32_t>(buffer.data() + at);
     if (offset == 0) return {};
     const auto in = [&](Error error) { return In(whole, In(name, std::move(error))); };
-    if (offset < kHeaderBytes || offset >= buffer.size())
-      return in(Bad("offset " + std::to_string(offset) + " lies outside of the " +
-                    std::to_string(buffer.size()) + " bytes"));
+    if (offset < kDescriptorHeaderBytes || offset >= buffer.size())
+      return in(BadDescriptor("offset " + std::to_string(offset) + " lies outside of the " +
+                              std::to_string(buffer.size()) + " bytes"));
     auto part = parse(buffer.subspan(offset));
     if (!part) return in(std::move(part).error());
     into = *std::move(part);

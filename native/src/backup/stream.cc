@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::u16string_view kDataSuffix = u":$DATA";
 
-Error Bad(const std::string& what) {
+Error BadStream(const std::string& what) {
   return Error(Errc::kBadArchive, "backup stream: " + what);
 }
 
@@ -61,7 +61,7 @@ std::u16string StreamName(std::u16string_view plain) {
 Expected<std::u16string> PlainStreamName(std::u16string_view full) {
   if (full.size() <= 1 + kDataSuffix.size() || full.front() != u':' ||
       !full.ends_with(kDataSuffix)) {
-    return Bad("an alternate stream's name is not of the form :name:$DATA");
+    return BadStream("an alternate stream's name is not of the form :name:$DATA");
   }
   return std::u16string(full.substr(1, full.size() - 1 - kDataSuffix.size()));
 }
@@ -90,7 +90,7 @@ Expected<bool> Decoder::TakeHeader(Bytes& bytes) {
   name_bytes_ = LoadLe<std::uint32_t>(scratch_ + 16);
   if (name_bytes_ > kMaxStreamNameBytes)
     return At(LimitError("kMaxStreamNameBytes", kMaxStreamNameBytes, name_bytes_));
-  if (name_bytes_ % sizeof(char16_t) != 0) return At(Bad("a name of an odd number of bytes"));
+  if (name_bytes_ % sizeof(char16_t) != 0) return At(BadStream("a name of an odd number of bytes"));
   const Limit limit = LimitOf(header_.id);
   if (header_.size > limit.bytes) return At(LimitError(limit.name, limit.bytes, header_.size));
   WCLAYER_TRY(CountStream());
@@ -103,7 +103,7 @@ Expected<bool> Decoder::TakeHeader(Bytes& bytes) {
 Status Decoder::CountStream() {
   switch (header_.id) {
     case StreamId::kSparseBlock:
-      if (!data_seen_) return At(Bad("a sparse block without a data stream before it"));
+      if (!data_seen_) return At(BadStream("a sparse block without a data stream before it"));
       // One block more than ranges: the closing one, which holds the size alone.
       if (++sparse_blocks_ > kMaxSparseRanges + 1)
         return At(LimitError("kMaxSparseRanges", kMaxSparseRanges, sparse_blocks_));
@@ -134,7 +134,8 @@ Expected<bool> Decoder::TakeName(Bytes& bytes) {
 
 Status Decoder::StartStream() {
   if (header_.id == StreamId::kSparseBlock) {
-    if (header_.size < sizeof(std::uint64_t)) return At(Bad("a sparse block of less than 8 bytes"));
+    if (header_.size < sizeof(std::uint64_t))
+      return At(BadStream("a sparse block of less than 8 bytes"));
     state_ = State::kSparseOffset;
     return {};
   }
@@ -195,9 +196,10 @@ Status Decoder::Finish() {
     return {};
   }
   const std::uint64_t missing = left_;
-  Error error = state_ == State::kData
-                    ? At(Bad("truncated, missing " + std::to_string(missing) + " bytes of data"))
-                    : Bad("truncated in the header at byte " + std::to_string(start_));
+  Error error =
+      state_ == State::kData
+          ? At(BadStream("truncated, missing " + std::to_string(missing) + " bytes of data"))
+          : BadStream("truncated in the header at byte " + std::to_string(start_));
   Reset();
   return error;
 }

@@ -73,9 +73,6 @@ const char* TextOf(Hresult hr) {
 constexpr int kMountAttempts = 5;
 constexpr std::chrono::milliseconds kMountPause{100};
 constexpr Hresult kDeviceNotConnected = vmcompute::FromWin32(1167);
-// Between two looks at what another process holds.
-constexpr std::chrono::milliseconds kFirstPause{20};
-constexpr std::chrono::milliseconds kLongestPause{500};
 constexpr int kSlowTimes = 6;
 
 bool IsTransient(Hresult hr) {
@@ -149,7 +146,7 @@ Expected<Hresult> Platform::Call(const char* name, const std::string& id,
   vmcompute::CallRules rules = windows_.rules;
   if (how.slow) rules.deadline *= kSlowTimes;
   const auto end = windows_.host->Now() + windows_.busy_wait;
-  for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+  for (auto pause = kFirstHeldPause;; pause = std::min(pause * 2, kLongestHeldPause)) {
     auto hr = windows_.gate->Run(call, rules);
     if (!hr || !how.until_free || !IsHeld(*hr) || windows_.host->Now() >= end) return hr;
     windows_.host->Sleep(pause);

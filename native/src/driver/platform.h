@@ -47,6 +47,10 @@ class Descriptors {
   std::shared_ptr<List> list_;
 };
 
+// Between two looks at what another process holds.
+inline constexpr std::chrono::milliseconds kFirstHeldPause{20};
+inline constexpr std::chrono::milliseconds kLongestHeldPause{500};
+
 // How a table of Windows is called; without a gate the table is called straight.
 struct WindowsAccess {
   std::shared_ptr<vmcompute::CallGate> gate;

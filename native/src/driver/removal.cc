@@ -11,8 +11,6 @@ namespace {
 
 constexpr const char* kReasons = "removals";
 constexpr const char* kDisk = "sandbox.vhdx";
-constexpr std::chrono::milliseconds kFirstPause{20};
-constexpr std::chrono::milliseconds kLongestPause{500};
 
 std::string RenamedOf(const std::string& id) {
   return id + std::string(kRemoving);
@@ -54,7 +52,7 @@ Status Removal::RenameAway(const std::string& id) const {
   const Status detached = DetachDisk(id);
   vmcompute::Host& host = *platform_->windows().host;
   const auto end = host.Now() + platform_->windows().busy_wait;
-  for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+  for (auto pause = kFirstHeldPause;; pause = std::min(pause * 2, kLongestHeldPause)) {
     renamed = RenameOnce(id);
     if (renamed || !MayBeHeld(renamed.error())) return renamed;
     if (host.Now() >= end) break;

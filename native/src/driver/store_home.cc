@@ -1,7 +1,5 @@
 #include "driver/store_home.h"
 
-#include <cerrno>
-
 #include "base/json.h"
 #include "base/layer_id.h"
 #include "base/limits.h"
@@ -16,10 +14,6 @@ constexpr const char* kRecordFile = ".wclayer/record.json";
 // Docker writes layerId and reads layerID; only a case-insensitive disk makes that one file
 // (driver-semantics §5.5).
 constexpr const char* kAliasFiles[] = {"layerId", "layerID"};
-
-bool IsAbsent(const Error& error) {
-  return error.sys_errno == ENOENT || error.sys_errno == ENOTDIR;
-}
 
 Error Damaged(const std::string& id, std::string why) {
   return Error(Errc::kLayerDamaged, std::move(why)).Of(id).At(kChainFile);
@@ -70,7 +64,7 @@ Expected<std::string> StoreHome::ResolveAlias(const std::string& id) const {
   for (const char* file : kAliasFiles) {
     auto text = dir_.ReadSmall(id + "/" + file, kMaxIdLength * 4);
     if (text) return *std::move(text);
-    if (!IsAbsent(text.error())) return std::move(text).error().Of(id);
+    if (!fs::IsAbsent(text.error())) return std::move(text).error().Of(id);
   }
   return id;
 }
@@ -85,7 +79,7 @@ Expected<ParentChain> StoreHome::RecordedChain(const std::string& id) const {
   ParentChain chain;
   for (const char* file : {".wclayer/writable.json", ".wclayer/parents.json"}) {
     auto text = dir_.ReadSmall(id + "/" + file, kMaxJsonBytes);
-    if (!text && IsAbsent(text.error())) continue;
+    if (!text && fs::IsAbsent(text.error())) continue;
     if (!text) return std::move(text).error().Of(id);
     const auto json = ParseJson(*text);
     const Json* parents = json ? json->Find("parents") : nullptr;
@@ -108,7 +102,7 @@ Expected<ParentChain> StoreHome::ReadChain(const std::string& id) const {
   ParentChain chain;
   auto text = dir_.ReadSmall(id + "/" + kChainFile, kMaxJsonBytes);
   if (!text) {
-    if (IsAbsent(text.error())) return RecordedChain(id);
+    if (fs::IsAbsent(text.error())) return RecordedChain(id);
     return std::move(text).error().Of(id);
   }
   auto json = ParseJson(*text);
@@ -148,7 +142,7 @@ Status StoreHome::WriteChain(const std::string& id, const ParentChain& chain) co
 Expected<std::optional<Record>> StoreHome::ReadRecord(const std::string& id) const {
   auto text = dir_.ReadSmall(id + "/" + kRecordFile, kMaxJsonBytes);
   if (!text) {
-    if (IsAbsent(text.error())) return std::optional<Record>();
+    if (fs::IsAbsent(text.error())) return std::optional<Record>();
     return std::move(text).error().Of(id);
   }
   auto json = ParseJson(*text);

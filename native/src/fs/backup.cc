@@ -16,7 +16,6 @@ constexpr std::uint32_t kDataStream = 1;
 constexpr std::uint32_t kSparseBlock = 9;
 constexpr std::uint32_t kFileAttributes = 0x20;
 constexpr std::uint32_t kDirectoryAttribute = 0x10;
-constexpr std::uint8_t kAllButWriteTimeAbsent = 0b1011;
 
 class PlainReader final : public BackupReader {
  public:

@@ -60,6 +60,9 @@ struct Listed {
 
 enum class Durability : std::uint32_t { kNone = 0, kData = 1, kFull = 2 };
 
+// Who walks down a tree keeps no open handle of deeper levels: a path may have 16,000 of them.
+inline constexpr std::size_t kOpenLevels = 64;
+
 class Dir {
  public:
   Dir() = default;

@@ -15,8 +15,8 @@ constexpr ULONG kDontReparse = 0x1000;  // OBJ_DONT_REPARSE: since Windows 10 16
 constexpr std::size_t kMaxPathUnits = 32767;
 constexpr std::size_t kListingBytes = 64u << 10;
 constexpr std::chrono::milliseconds kPatience{500};
-constexpr std::chrono::milliseconds kFirstPause{1};
-constexpr std::chrono::milliseconds kLongestPause{50};
+constexpr std::chrono::milliseconds kFirstRetryPause{1};
+constexpr std::chrono::milliseconds kLongestRetryPause{50};
 constexpr ULONG kNameSurrogate = 0x20000000;  // in a reparse tag: it stands for another name
 
 constexpr int kDispositionInformation = 13;
@@ -197,7 +197,7 @@ Status ReadEntries(int dir, const std::function<Status(Found)>& visit) {
 
 Status Patiently(const std::function<Status()>& call) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+  for (auto pause = kFirstRetryPause;; pause = std::min(pause * 2, kLongestRetryPause)) {
     auto done = call();
     if (done || (done.error().sys_errno != EBUSY && done.error().sys_errno != EACCES)) return done;
     if (std::chrono::steady_clock::now() >= deadline) return done;

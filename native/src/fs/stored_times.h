@@ -10,6 +10,9 @@
 
 namespace wclayer::fs {
 
+// Of what has a time of modification alone.
+inline constexpr std::uint8_t kAllButWriteTimeAbsent = 0b1011;
+
 struct StoredTimes {
   std::int64_t times[4] = {};  // FILETIME: creation, access, write, change
   std::uint8_t time_absent = 0;

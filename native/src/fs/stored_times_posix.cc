@@ -12,7 +12,6 @@ namespace wclayer::fs {
 namespace {
 
 constexpr char kAttribute[] = "user.wclayer.times";
-constexpr std::uint8_t kAllButWriteTimeAbsent = 0b1011;
 // 4 times, 4 remainders, absent times, 3 unused, attributes, and the mtime it belongs to.
 constexpr std::size_t kAttributeBytes = 4 * 8 + 4 + 4 + 4 + 8 + 4;
 

@@ -1,6 +1,12 @@
 #include "fs/system.h"
 
+#include <cerrno>
+
 namespace wclayer::fs {
+
+bool IsAbsent(const Error& error) {
+  return error.sys_errno == ENOENT || error.sys_errno == ENOTDIR;
+}
 
 Expected<std::string> FreshName() {
   std::byte bytes[16];

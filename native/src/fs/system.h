@@ -27,6 +27,9 @@ std::string PathKey(const std::string& canonical);
 
 Status CheckPresent(const std::string& path);  // an absolute one; of whatever kind
 
+// Whether there is nothing of the name that a call was given, nor can be: on the way there is a
+// file.
+bool IsAbsent(const Error& error);
 // Whether a call failed because what it names is not there, or not any more.
 bool IsGone(const Error& error);
 

@@ -37,7 +37,7 @@ Status CheckPresent(const std::string& path) {
 }
 
 bool IsGone(const Error& error) {
-  return error.sys_errno == ENOENT || error.sys_errno == ENOTDIR || error.sys_errno == ESTALE;
+  return IsAbsent(error) || error.sys_errno == ESTALE;
 }
 
 Status RandomBytes(MutableBytes bytes) {

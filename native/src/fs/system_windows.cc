@@ -54,7 +54,7 @@ Status CheckPresent(const std::string& path) {
 }
 
 bool IsGone(const Error& error) {
-  return error.sys_errno == ENOENT || error.sys_errno == ENOTDIR;
+  return IsAbsent(error);
 }
 
 Status RandomBytes(MutableBytes bytes) {

@@ -5,13 +5,6 @@
 #include "backup/stream.h"
 
 namespace wclayer::layer {
-namespace {
-
-// Deeper levels keep no open handle: a path may have 16,000 of them.
-constexpr std::size_t kOpenLevels = 64;
-
-}  // namespace
-
 Expected<std::unique_ptr<BaseSource>> BaseSource::Open(const std::string& layer) {
   std::unique_ptr<BaseSource> source(new BaseSource);
   WCLAYER_ASSIGN(source->root_, fs::Dir::OpenAbsolute(layer));
@@ -35,7 +28,8 @@ Status BaseSource::Push(fs::Dir dir, std::string path) {
   level.dir = std::move(dir);
   level.path = std::move(path);
   levels_.push_back(std::move(level));
-  if (levels_.size() > kOpenLevels + 1) levels_[levels_.size() - kOpenLevels - 1].dir = fs::Dir();
+  if (levels_.size() > fs::kOpenLevels + 1)
+    levels_[levels_.size() - fs::kOpenLevels - 1].dir = fs::Dir();
   return {};
 }
 

@@ -41,14 +41,14 @@ bool IsGiven(const Item& item, Time which, WriterMode mode) {
   return mode == WriterMode::kReference || (item.time_absent >> which & 1) == 0;
 }
 
-void SetTimes(const Item& item, WriterMode mode, tar::Header& header) {
+void AddTimes(const Item& item, WriterMode mode, tar::Header& header) {
   header.mtime = TimeOf(item, kWrite, mode);
   if (IsGiven(item, kAccess, mode)) header.atime = TimeOf(item, kAccess, mode);
   if (IsGiven(item, kChange, mode)) header.ctime = TimeOf(item, kChange, mode);
 }
 
 void AddBasicRecords(const Item& item, WriterMode mode, tar::Header& header) {
-  SetTimes(item, mode, header);
+  AddTimes(item, mode, header);
   header.pax.emplace_back(kRecordAttributes, std::to_string(item.attributes));
   if (!IsGiven(item, kCreation, mode)) return;
   header.pax.emplace_back(kRecordCreationTime, tar::FormatTime(TimeOf(item, kCreation, mode)));

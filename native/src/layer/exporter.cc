@@ -17,7 +17,7 @@ using backup::StreamId;
 // A payload of up to this size is read at once, if need be into the next buffer.
 constexpr std::size_t kSmallPayload = 32u << 10;
 
-Error Damaged(std::string what) {
+Error LayerDamaged(std::string what) {
   return Error(Errc::kLayerDamaged, std::move(what));
 }
 
@@ -117,7 +117,8 @@ Expected<std::size_t> TarExporter::State::TakeData(MutableBytes room) {
   if (zeros != 0) return TakeZeros(room);
   if (pull.left() == 0) {
     if (!sparse) {
-      return Damaged("the data is " + std::to_string(data_left) + " bytes shorter than the file");
+      return LayerDamaged("the data is " + std::to_string(data_left) +
+                          " bytes shorter than the file");
     }
     WCLAYER_TRY(NextSparseBlock());
     return std::size_t{0};
@@ -138,11 +139,11 @@ Status TarExporter::State::NextSparseBlock() {
   }
   const std::uint64_t offset = pull.sparse_offset();
   if (offset < position || offset > size || pull.left() > size - offset) {
-    return Damaged("sparse blocks that overlap or do not fit the file's size");
+    return LayerDamaged("sparse blocks that overlap or do not fit the file's size");
   }
   if (pull.left() == 0 && offset != size) {
-    return Damaged("the sparse data ends at " + std::to_string(offset) + ", the file at " +
-                   std::to_string(size));
+    return LayerDamaged("the sparse data ends at " + std::to_string(offset) + ", the file at " +
+                        std::to_string(size));
   }
   zeros = offset - position;
   return {};
@@ -238,7 +239,7 @@ Status TarExporter::State::SkipToData() {
   pull.Restart();
   for (;;) {
     WCLAYER_ASSIGN(const bool more, pull.Next());
-    if (!more) return Damaged("the data is gone when it is read again");
+    if (!more) return LayerDamaged("the data is gone when it is read again");
     if (pull.header().id == StreamId::kData) return {};
   }
 }
@@ -247,8 +248,8 @@ Status TarExporter::State::BeginMainData() {
   const std::uint64_t stored = pull.header().size;
   const bool in_blocks = stored == 0 && (pull.header().attributes & backup::kAttributeSparse) != 0;
   if (!in_blocks && stored != header.size) {
-    return Damaged("mismatch between file size " + std::to_string(header.size) + " and data size " +
-                   std::to_string(stored));
+    return LayerDamaged("mismatch between file size " + std::to_string(header.size) +
+                        " and data size " + std::to_string(stored));
   }
   if (header.type != '0' && header.size != 0) {
     return Error(Errc::kUnsupported, "a link or folder with data, which no tar can hold");
@@ -288,7 +289,7 @@ Status TarExporter::State::NextStream() {
     }
     const bool data = id == StreamId::kData && pull.left() != 0;
     if (data || (id == StreamId::kSparseBlock && pull.left() != 0)) {
-      return Damaged("main data where none can be any more");
+      return LayerDamaged("main data where none can be any more");
     }
   }
   in_streams = false;

@@ -6,6 +6,7 @@
 #include "backup/hive.h"
 #include "base/upcase.h"
 #include "fs/backup.h"
+#include "fs/system.h"
 #include "layer/names.h"
 
 namespace wclayer::layer {
@@ -13,29 +14,10 @@ namespace {
 
 constexpr std::size_t kTailBytes = 256u << 10;
 constexpr std::size_t kCopyBytes = 256u << 10;
-constexpr std::uint32_t kPlainFileAttributes = 0x20;
-constexpr std::uint8_t kAllButWriteTimeAbsent = 0b1011;
-
-std::string Joined(std::string_view folder, std::string_view name) {
-  return folder.empty() ? std::string(name) : std::string(folder) + "/" + std::string(name);
-}
 
 bool IsBelow(std::string_view path, std::string_view top) {
   return path.size() > top.size() && path[top.size()] == '/' &&
          UpcaseUtf8(path.substr(0, top.size())) == UpcaseUtf8(top);
-}
-
-fs::StoredTimes TimesOf(const Item& item) {
-  fs::StoredTimes stored;
-  std::copy(std::begin(item.times), std::end(item.times), stored.times);
-  std::copy(std::begin(item.time_remainder), std::end(item.time_remainder), stored.time_remainder);
-  stored.time_absent = item.time_absent;
-  stored.attributes = item.attributes;
-  return stored;
-}
-
-bool IsAbsent(const Error& error) {
-  return error.sys_errno == ENOENT || error.sys_errno == ENOTDIR;
 }
 
 }  // namespace
@@ -88,7 +70,7 @@ Expected<const fs::Dir*> ParentFolders::Find(std::string_view path, fs::Type typ
   for (const fs::Dir& dir : dirs_) {
     auto info = dir.Stat(path);
     if (info) return info->type == type ? &dir : none;
-    if (!IsAbsent(info.error())) return std::move(info).error();
+    if (!fs::IsAbsent(info.error())) return std::move(info).error();
   }
   return none;
 }
@@ -97,7 +79,7 @@ Expected<std::set<std::string>> ParentFolders::List(std::string_view path) const
   std::set<std::string> names;
   for (const fs::Dir& dir : dirs_) {
     auto folder = dir.OpenDir(path);
-    if (!folder && IsAbsent(folder.error())) continue;
+    if (!folder && fs::IsAbsent(folder.error())) continue;
     if (!folder) return std::move(folder).error();
     WCLAYER_ASSIGN(const auto listed, folder->List());
     for (const fs::Listed& item : listed) names.insert(item.name);
@@ -229,7 +211,7 @@ Status FolderSink::MakeImpliedFolder(const std::string& path, const Item& below)
   WCLAYER_ASSIGN(const fs::Dir* parent, parents_.Find(path, fs::Type::kDirectory));
   times_ = fs::StoredTimes();
   times_.attributes = kAttributeDirectory;
-  times_.time_absent = kAllButWriteTimeAbsent;
+  times_.time_absent = fs::kAllButWriteTimeAbsent;
   std::fill(std::begin(times_.times), std::end(times_.times), below.times[kWrite]);
   std::unique_ptr<fs::BackupReader> reader;
   if (parent != nullptr) {
@@ -253,7 +235,7 @@ Status FolderSink::BeginFolder(const std::string& path, bool known) {
   const std::string metadata = path + std::string(kFolderSuffix);
   if (known) {
     auto gone = root_.Remove(metadata);
-    if (!gone && !IsAbsent(gone.error())) return gone;
+    if (!gone && !fs::IsAbsent(gone.error())) return gone;
   } else {
     WCLAYER_TRY(root_.MakeDir(path));
   }
@@ -513,7 +495,7 @@ Status FolderSink::Settle(const fs::Dir& layer) const {
   for (auto folder = folders_.rbegin(); folder != folders_.rend(); ++folder) {
     WCLAYER_ASSIGN(const std::string path, paths_->At(folder->first));
     auto set = fs::SetAllTimes(layer, path, folder->second);
-    if (!set && !IsAbsent(set.error())) return set;
+    if (!set && !fs::IsAbsent(set.error())) return set;
   }
   return {};
 }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 
 #include "base/upcase.h"
 #include "fs/backup.h"
+#include "fs/system.h"
 #include "layer/names.h"
 
 namespace wclayer::layer {
@@ -14,21 +14,10 @@ namespace {
 using backup::StreamId;
 
 constexpr std::size_t kMaxTombstonesBytes = 64u << 20;
-// Deeper levels keep no open handle: a path may have 16,000 of them.
-constexpr std::size_t kOpenLevels = 64;
-constexpr std::uint32_t kPlainFileAttributes = 0x20;
 constexpr char kTimesOfTops[] = "Hives/System_Delta";
 
-Error Bad(std::string what) {
+Error BadFolder(std::string what) {
   return Error(Errc::kBadArchive, std::move(what));
-}
-
-bool IsAbsent(const Error& error) {
-  return error.sys_errno == ENOENT || error.sys_errno == ENOTDIR;
-}
-
-std::string Joined(const std::string& folder, const std::string& name) {
-  return folder.empty() ? name : folder + "/" + name;
 }
 
 void TakeTimes(const fs::StoredTimes& stored, Item& item) {
@@ -125,7 +114,7 @@ Expected<std::unique_ptr<FolderSource>> FolderSource::Open(const std::string& fo
 
 Status FolderSource::ReadTombstones() {
   auto read = root_.ReadSmall(kTombstonesFile, kMaxTombstonesBytes);
-  if (!read && IsAbsent(read.error())) return {};  // a base layer's export has none
+  if (!read && fs::IsAbsent(read.error())) return {};  // a base layer's export has none
   WCLAYER_ASSIGN(const std::string text, std::move(read));
   std::string_view rest = text;
   if (rest.starts_with(kTombstonesMark)) rest.remove_prefix(kTombstonesMark.size());
@@ -135,11 +124,12 @@ Status FolderSource::ReadTombstones() {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (head) {
       if (line != kTombstonesVersion)
-        return Bad("its first line is not 'Version 1.0'").At(kTombstonesFile);
+        return BadFolder("its first line is not 'Version 1.0'").At(kTombstonesFile);
       continue;
     }
     if (line.empty()) continue;
-    if (line.front() != '\\') return Bad("a line does not begin with '\\'").At(kTombstonesFile);
+    if (line.front() != '\\')
+      return BadFolder("a line does not begin with '\\'").At(kTombstonesFile);
     std::string path = "Files" + std::string(line);
     std::replace(path.begin(), path.end(), '\\', '/');
     tombstones_[UpcaseUtf8(ParentOf(path))].push_back(std::move(path));
@@ -164,7 +154,8 @@ Status FolderSource::Push(fs::Dir dir, std::string path) {
   level.dir = std::move(dir);
   level.path = std::move(path);
   levels_.push_back(std::move(level));
-  if (levels_.size() > kOpenLevels + 1) levels_[levels_.size() - kOpenLevels - 1].dir = fs::Dir();
+  if (levels_.size() > fs::kOpenLevels + 1)
+    levels_[levels_.size() - fs::kOpenLevels - 1].dir = fs::Dir();
   return {};
 }
 
@@ -211,7 +202,7 @@ Expected<bool> FolderSource::Next(Item& item) {
 Status FolderSource::OpenEntry(Level& level, const fs::Listed& entry, Item& item) {
   if (entry.type == fs::Type::kDirectory) return OpenFolder(level, entry.name, item);
   if (entry.type != fs::Type::kFile)
-    return Bad("neither a file nor a folder; a transport folder holds no such thing");
+    return BadFolder("neither a file nor a folder; a transport folder holds no such thing");
   if (UpcaseUtf8(level.path.substr(0, level.path.find('/'))) == "HIVES")
     return OpenPlain(level, entry.name, item);
   return OpenStored(level, entry.name, 0, item);
@@ -236,7 +227,7 @@ Status FolderSource::FolderTimes(Level& level, const std::string& name, Item& it
   const std::string top = UpcaseUtf8(item.path);
   if (top == "FILES" || top == "HIVES") {
     auto hive = root_.OpenFile(kTimesOfTops);
-    if (!hive && !IsAbsent(hive.error())) return std::move(hive).error();
+    if (!hive && !fs::IsAbsent(hive.error())) return std::move(hive).error();
     if (hive) {
       WCLAYER_ASSIGN(const fs::Info info, fs::StatFd(hive->get()));
       WCLAYER_ASSIGN(fs::StoredTimes stored,
@@ -363,10 +354,10 @@ Expected<fs::UniqueFd> DiskSource::Find(const std::string& path) const {
   const std::string_view saved = SavedNameOf(path);
   if (!saved.empty()) {
     auto file = fs::OpenItself(root_, saved);
-    if (file || !IsAbsent(file.error())) return file;
+    if (file || !fs::IsAbsent(file.error())) return file;
   }
   auto file = fs::OpenItself(root_, path);
-  if (file || !IsAbsent(file.error())) return file;
+  if (file || !fs::IsAbsent(file.error())) return file;
   // A store may spell a name as a parent does.
   std::string spelled;
   for (std::size_t begin = 0; begin < path.size();) {

@@ -18,9 +18,6 @@ constexpr std::uint32_t ModeOf(std::uint32_t permissions) {
 static_assert(ModeOf(0000) == 0111 && ModeOf(0777) == 0755 && ModeOf(0644) == 0755);
 static_assert(ModeOf(0755) == 0755 && ModeOf(0444) == 0555 && ModeOf(0600) == 0755);
 
-// Deeper levels keep no open handle: a path may have 16,000 of them.
-constexpr std::size_t kOpenLevels = 64;
-
 }  // namespace
 
 struct FolderTar::State {
@@ -38,7 +35,8 @@ struct FolderTar::State {
     level.dir = std::move(dir);
     level.path = std::move(path);
     levels.push_back(std::move(level));
-    if (levels.size() > kOpenLevels + 1) levels[levels.size() - kOpenLevels - 1].dir = fs::Dir();
+    if (levels.size() > fs::kOpenLevels + 1)
+      levels[levels.size() - fs::kOpenLevels - 1].dir = fs::Dir();
     return {};
   }
 

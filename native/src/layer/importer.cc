@@ -37,18 +37,18 @@ EntryKind KindOf(const tar::Entry& entry, const Item& item) {
   return item.directory() ? EntryKind::kFolder : EntryKind::kFile;
 }
 
-Error Bad(std::string what) {
+Error BadTar(std::string what) {
   return Error(Errc::kBadArchive, std::move(what));
 }
 
 Error TypeRefused(char type) {
   switch (type) {
     case '3':
-      return Bad("a character device (type 3), which no Windows layer holds");
+      return BadTar("a character device (type 3), which no Windows layer holds");
     case '4':
-      return Bad("a block device (type 4), which no Windows layer holds");
+      return BadTar("a block device (type 4), which no Windows layer holds");
     default:
-      return Bad("a FIFO (type 6), which no Windows layer holds");
+      return BadTar("a FIFO (type 6), which no Windows layer holds");
   }
 }
 
@@ -169,7 +169,8 @@ Status TarImporter::State::Dispatch(const tar::Entry& entry) {
 Status TarImporter::State::OnGlobal(const tar::Entry& entry) const {
   for (const std::string_view key : {"path", "linkpath", "size"}) {
     if (FindRecord(entry, key) != nullptr) {
-      return Bad("a global extended header that sets '" + std::string(key) + "' for all entries");
+      return BadTar("a global extended header that sets '" + std::string(key) +
+                    "' for all entries");
     }
   }
   return {};
@@ -209,7 +210,7 @@ Status TarImporter::State::OnWhiteout(const tar::Entry& entry, const LayerName& 
 }
 
 Status TarImporter::State::OnStream(const tar::Entry& entry, const LayerName& name) {
-  if (entry.type != '0') return Bad("an alternate stream that is not of type 0");
+  if (entry.type != '0') return BadTar("an alternate stream that is not of type 0");
   const bool same =
       takes_streams && (name.path == main_path || UpcaseUtf8(name.path) == UpcaseUtf8(main_path));
   if (!same) {
@@ -217,9 +218,9 @@ Status TarImporter::State::OnStream(const tar::Entry& entry, const LayerName& na
                  "a colon in a name, and it is no alternate stream of the entry right before it");
   }
   // Its size is not known before its data in a backup stream, so nobody writes such tars.
-  if (entry.sparse) return Bad("a sparse alternate stream");
+  if (entry.sparse) return BadTar("a sparse alternate stream");
   if (!stream_names.insert(UpcaseUtf8(name.stream)).second) {
-    return Bad("an alternate stream that is there already");
+    return BadTar("an alternate stream that is there already");
   }
   if (streams == kMaxStreamsPerFile) {
     return LimitError("kMaxStreamsPerFile", kMaxStreamsPerFile, streams + 1u);
@@ -251,7 +252,7 @@ Status TarImporter::State::OnMain(const tar::Entry& entry, LayerName name) {
   const NameIndex::Key key = NameIndex::KeyOf(item.path);
   const std::optional<Known> known = index.Find(key);
   if (known && !SameKind(known->kind, kind)) {
-    return Bad("the path is in the tar already, as another kind of entry");
+    return BadTar("the path is in the tar already, as another kind of entry");
   }
   if (kind == EntryKind::kLink) {
     WCLAYER_TRY(ResolveLink(entry, key));
@@ -275,12 +276,12 @@ Status TarImporter::State::CheckTop(const tar::Entry& entry, const std::string& 
   const std::string top = UpcaseUtf8(std::string_view(path).substr(0, path.find('/')));
   if (top == "UTILITYVM") summary.has_utility_vm = true;
   if (path.find('/') == std::string::npos) {
-    if (kind != EntryKind::kFolder) return Bad("a top folder of a layer that is no folder");
+    if (kind != EntryKind::kFolder) return BadTar("a top folder of a layer that is no folder");
     return {};
   }
   if (top == "HIVES" && kind == EntryKind::kFile) summary.has_hives = true;
   if (entry.type == '1' && !IsBelowFiles(path)) {
-    return Bad("a hard link outside Files/ and UtilityVM/Files/");
+    return BadTar("a hard link outside Files/ and UtilityVM/Files/");
   }
   return {};
 }
@@ -315,7 +316,7 @@ Status TarImporter::State::ResolveLink(const tar::Entry& entry, const NameIndex:
   const auto known = index.Find(key);
   if (known && known->kind != EntryKind::kFile && known->kind != EntryKind::kLink &&
       known->kind != EntryKind::kReparseFile) {
-    return Bad("a hard link to the folder '" + link_path + "'");
+    return BadTar("a hard link to the folder '" + link_path + "'");
   }
   if (known) link_first = known->ordinal;
   if (known && known->kind == EntryKind::kLink) {
@@ -331,7 +332,8 @@ Status TarImporter::State::ResolveLink(const tar::Entry& entry, const NameIndex:
       }
     }
   }
-  if (key.hash == own.hash && key.more == own.more && !known) return Bad("a hard link to itself");
+  if (key.hash == own.hash && key.more == own.more && !known)
+    return BadTar("a hard link to itself");
   link_to_itself = key.hash == own.hash && key.more == own.more;
   item.link_target = link_path;
   return {};
@@ -506,10 +508,10 @@ Status TarImporter::Write(Bytes bytes) {
 Status TarImporter::Finish() {
   WCLAYER_TRY(state_->reader.Finish());
   const std::uint64_t size = state_->reader.offset();
-  if (size == 0) return Bad("empty: not even the two zero blocks that end a tar");
+  if (size == 0) return BadTar("empty: not even the two zero blocks that end a tar");
   if (state_->reader.ends_in_extended()) {
-    return Bad("truncated at byte " + std::to_string(size) +
-               ", between an extended header and its entry");
+    return BadTar("truncated at byte " + std::to_string(size) +
+                  ", between an extended header and its entry");
   }
   if (state_->suppressed != 0) {
     state_->summary.warnings.push_back("and " + std::to_string(state_->suppressed) +

@@ -155,6 +155,10 @@ std::string_view BaseOf(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+std::string Joined(std::string_view folder, std::string_view name) {
+  return folder.empty() ? std::string(name) : std::string(folder) + "/" + std::string(name);
+}
+
 bool IsBelowFiles(std::string_view path) {
   const auto below = [&](std::string_view top) {
     return path.size() > top.size() && path[top.size()] == '/' &&

@@ -33,6 +33,7 @@ Status CheckWindowsPath(std::string_view path);
 
 std::string_view ParentOf(std::string_view path);  // "" for a top folder
 std::string_view BaseOf(std::string_view path);
+std::string Joined(std::string_view folder, std::string_view name);
 bool IsBelowFiles(
     std::string_view path);  // strictly below Files or UtilityVM/Files, compared without case
 

@@ -11,11 +11,11 @@ namespace {
 constexpr char kMagic[] = {'W', 'C', 'L', 'P', 'A', 'T', 'H', '1'};
 constexpr std::size_t kHeaderBytes = 32;
 constexpr std::size_t kSumAt = 24;
-constexpr std::size_t kTailBytes = 64u << 10;
+constexpr std::size_t kListTailBytes = 64u << 10;
 // Three bytes of UTF-8 for a unit of UTF-16 at most.
 constexpr std::uint64_t kMaxPathBytes = 3 * kMaxPathUnits;
 
-Error Damaged(const char* what) {
+Error ListDamaged(const char* what) {
   return Error(Errc::kLayerDamaged, std::string("the list of paths ") + what).At(kPathListFile);
 }
 
@@ -32,7 +32,7 @@ Expected<std::uint64_t> PathListWriter::Add(std::string_view path) {
   if (size() == kMaxEntries) return LimitError("kMaxEntries", kMaxEntries, size() + 1);
   tail_ += path;
   offsets_.push_back(offsets_.back() + path.size());
-  if (tail_.size() >= kTailBytes) WCLAYER_TRY(Flush());
+  if (tail_.size() >= kListTailBytes) WCLAYER_TRY(Flush());
   return size() - 1;
 }
 
@@ -51,7 +51,7 @@ Expected<std::string> PathListWriter::At(std::uint64_t ordinal) {
   std::string path(bytes, '\0');
   WCLAYER_ASSIGN(const std::size_t got,
                  fs::ReadAt(file_.get(), std::as_writable_bytes(std::span(path)), at));
-  if (got != bytes) return Damaged("ends too early");
+  if (got != bytes) return ListDamaged("ends too early");
   return path;
 }
 
@@ -77,14 +77,14 @@ Expected<PathList> PathList::Open(const fs::Dir& folder) {
   WCLAYER_ASSIGN(const std::size_t got, fs::ReadAt(list.file_.get(), header, 0));
   if (got != sizeof header || std::memcmp(header, kMagic, sizeof kMagic) != 0 ||
       io::Checksum(Bytes(header).first(kSumAt)) != LoadLe<std::uint64_t>(header + kSumAt)) {
-    return Damaged("has a wrong header");
+    return ListDamaged("has a wrong header");
   }
   list.size_ = LoadLe<std::uint64_t>(header + 8);
   list.offsets_at_ = LoadLe<std::uint64_t>(header + 16);
   WCLAYER_ASSIGN(const fs::Info info, fs::StatFd(list.file_.get()));
   if (list.size_ > kMaxEntries || list.offsets_at_ > info.size ||
       info.size - list.offsets_at_ != (list.size_ + 1) * sizeof(std::uint64_t)) {
-    return Damaged("is not of the size it says");
+    return ListDamaged("is not of the size it says");
   }
   return list;
 }
@@ -98,11 +98,11 @@ Expected<std::string> PathList::At(std::uint64_t ordinal) const {
   const auto to = LoadLe<std::uint64_t>(ends + sizeof(std::uint64_t));
   if (got != sizeof ends || from < kHeaderBytes || from > to || to > offsets_at_ ||
       to - from > kMaxPathBytes) {
-    return Damaged("holds an offset that cannot be");
+    return ListDamaged("holds an offset that cannot be");
   }
   std::string path(static_cast<std::size_t>(to - from), '\0');
   WCLAYER_ASSIGN(got, fs::ReadAt(file_.get(), std::as_writable_bytes(std::span(path)), from));
-  if (got != path.size()) return Damaged("ends too early");
+  if (got != path.size()) return ListDamaged("ends too early");
   return path;
 }
 

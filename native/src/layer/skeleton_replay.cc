@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kMoveBytes = 4 * 10;  // the most that a move takes
 
-Error Damaged(const std::string& what) {
+Error SkeletonDamaged(const std::string& what) {
   return Error(Errc::kLayerDamaged, "the kept skeleton " + what).At(skeleton::kFile);
 }
 
@@ -46,13 +46,13 @@ class Blocks {
     const std::size_t plain = LoadLe<std::uint32_t>(head);
     const std::size_t packed = LoadLe<std::uint32_t>(head + 4);
     if (plain == 0 || plain > skeleton::kMaxBlockBytes || packed > skeleton::kMaxPackedBytes) {
-      return Damaged("has a block of an impossible size");
+      return SkeletonDamaged("has a block of an impossible size");
     }
     packed_.resize(packed);
     plain_.resize(plain);
     WCLAYER_TRY(Read(packed_));
     if (io::Checksum(packed_) != LoadLe<std::uint64_t>(head + 8)) {
-      return Damaged("has a block whose checksum is wrong");
+      return SkeletonDamaged("has a block whose checksum is wrong");
     }
     ZSTD_inBuffer in{packed_.data(), packed_.size(), 0};
     ZSTD_outBuffer out{plain_.data(), plain_.size(), 0};
@@ -61,21 +61,21 @@ class Blocks {
       const std::size_t code = ZSTD_decompressStream(zstd_, &out, &in);
       if (ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation) throw std::bad_alloc();
       if (ZSTD_isError(code) != 0) {
-        return Damaged(std::string("is not readable: ") + ZSTD_getErrorName(code));
+        return SkeletonDamaged(std::string("is not readable: ") + ZSTD_getErrorName(code));
       }
       if (in.pos + out.pos == before) break;
     }
     if (in.pos != in.size || out.pos != plain) {
-      return Damaged("has a block that is not of the size it says");
+      return SkeletonDamaged("has a block that is not of the size it says");
     }
     return Bytes(plain_);
   }
 
  private:
   Status Read(MutableBytes buffer) {
-    if (buffer.size() > end_ - at_) return Damaged("ends too early");
+    if (buffer.size() > end_ - at_) return SkeletonDamaged("ends too early");
     WCLAYER_ASSIGN(const std::size_t count, fs::ReadAt(fd_, buffer, at_));
-    if (count != buffer.size()) return Damaged("ends too early");
+    if (count != buffer.size()) return SkeletonDamaged("ends too early");
     at_ += count;
     return {};
   }
@@ -150,14 +150,14 @@ Status SkeletonReplay::State::Open(const std::string& path) {
       std::memcmp(header, skeleton::kMagic, sizeof skeleton::kMagic) != 0 ||
       io::Checksum(Bytes(header).first(skeleton::kHeaderSumAt)) !=
           LoadLe<std::uint64_t>(header + skeleton::kHeaderSumAt)) {
-    return Damaged("has no header of ours");
+    return SkeletonDamaged("has no header of ours");
   }
   const auto moves_at = LoadLe<std::uint64_t>(header + 8);
   const auto moves_size = LoadLe<std::uint64_t>(header + 16);
   all_entries = LoadLe<std::uint64_t>(header + 32);
   if (moves_at < sizeof header || moves_at > info.size || moves_size != info.size - moves_at ||
       moves_size > skeleton::kMaxMovedPayloads * kMoveBytes) {
-    return Damaged("has lengths that do not fit");
+    return SkeletonDamaged("has lengths that do not fit");
   }
   WCLAYER_TRY(ReadMoves(moves_at, static_cast<std::size_t>(moves_size),
                         LoadLe<std::uint64_t>(header + 24)));
@@ -166,7 +166,7 @@ Status SkeletonReplay::State::Open(const std::string& path) {
 }
 
 Status SkeletonReplay::State::ReadMoves(std::uint64_t at, std::size_t size, std::uint64_t sum) {
-  const auto damaged = [] { return Damaged("has a damaged list of moved payloads"); };
+  const auto damaged = [] { return SkeletonDamaged("has a damaged list of moved payloads"); };
   Buffer list(size);
   WCLAYER_ASSIGN(const std::size_t count, fs::ReadAt(file.get(), list, at));
   if (count != size || io::Checksum(list) != sum) return damaged();
@@ -209,12 +209,12 @@ Expected<std::size_t> SkeletonReplay::State::Fill(MutableBytes buffer) {
 
 Status SkeletonReplay::State::NextBlock() {
   WCLAYER_ASSIGN(block, blocks.Next());
-  return block.empty() ? Status(Damaged("ends too early")) : Status();
+  return block.empty() ? Status(SkeletonDamaged("ends too early")) : Status();
 }
 
 Expected<std::uint64_t> SkeletonReplay::State::Number() {
   std::uint64_t value = 0;
-  if (!skeleton::TakeNumber(block, value)) return Damaged("holds a number that cannot be");
+  if (!skeleton::TakeNumber(block, value)) return SkeletonDamaged("holds a number that cannot be");
   return value;
 }
 
@@ -235,15 +235,15 @@ Status SkeletonReplay::State::Step() {
     case skeleton::kEnd:
       return CheckEnd();
     default:
-      return Damaged("holds an unknown operation");
+      return SkeletonDamaged("holds an unknown operation");
   }
 }
 
 Status SkeletonReplay::State::BeginRaw() {
-  if (block.size() < sizeof(std::uint32_t)) return Damaged("holds a cut operation");
+  if (block.size() < sizeof(std::uint32_t)) return SkeletonDamaged("holds a cut operation");
   const std::size_t size = LoadLe<std::uint32_t>(block.data());
   block = block.subspan(sizeof(std::uint32_t));
-  if (size > block.size()) return Damaged("holds a cut operation");
+  if (size > block.size()) return SkeletonDamaged("holds a cut operation");
   raw = block.first(size);
   block = block.subspan(size);
   return {};
@@ -254,7 +254,7 @@ Status SkeletonReplay::State::BeginStored() {
   WCLAYER_ASSIGN(const std::uint64_t stream, Number());
   WCLAYER_TRY(ReadPayloadHead());
   const std::uint64_t number = payloads++;
-  if (stream > kMaxStreamsPerFile) return Damaged("names a stream that cannot be");
+  if (stream > kMaxStreamsPerFile) return SkeletonDamaged("names a stream that cannot be");
   const auto move =
       std::lower_bound(moves.begin(), moves.end(), skeleton::Move{ordinal, stream, number + 1, 0});
   from_extra = move != moves.end() && move->ordinal == ordinal && move->stream == stream;
@@ -274,11 +274,11 @@ Status SkeletonReplay::State::BeginExtra() {
 
 Status SkeletonReplay::State::ReadPayloadHead() {
   WCLAYER_ASSIGN(payload_size, Number());
-  if (block.size() < sizeof expected) return Damaged("holds a cut operation");
+  if (block.size() < sizeof expected) return SkeletonDamaged("holds a cut operation");
   expected = LoadLe<std::uint64_t>(block.data());
   block = block.subspan(sizeof expected);
   if (payload_size == 0 || payload_size > kMaxFileBytes) {
-    return Damaged("holds a payload of an impossible size");
+    return SkeletonDamaged("holds a payload of an impossible size");
   }
   payload_left = payload_size;
   checksum.Reset();
@@ -286,9 +286,9 @@ Status SkeletonReplay::State::ReadPayloadHead() {
 }
 
 Status SkeletonReplay::State::CheckEnd() {
-  if (!block.empty()) return Damaged("goes on behind its end");
+  if (!block.empty()) return SkeletonDamaged("goes on behind its end");
   WCLAYER_ASSIGN(const Bytes more, blocks.Next());
-  if (!more.empty() || entries != all_entries) return Damaged("goes on behind its end");
+  if (!more.empty() || entries != all_entries) return SkeletonDamaged("goes on behind its end");
   ended = true;
   return {};
 }
@@ -304,7 +304,8 @@ Status SkeletonReplay::State::Enter(std::uint64_t ordinal, std::uint64_t stream)
     if (auto sought = source->Seek(ordinal, item); !sought) {
       Error error = std::move(sought).error();
       if (error.code != Errc::kLayerNotFound) return error;
-      return Damaged("names entry " + std::to_string(ordinal) + ", which the layer does not have");
+      return SkeletonDamaged("names entry " + std::to_string(ordinal) +
+                             ", which the layer does not have");
     }
     pull.Restart();
     at_entry = true;

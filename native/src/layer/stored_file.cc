@@ -85,6 +85,15 @@ Expected<std::size_t> ReadMain(int file, const std::vector<StoredStream>& stream
 
 }  // namespace
 
+fs::StoredTimes TimesOf(const Item& item) {
+  fs::StoredTimes stored;
+  std::copy(std::begin(item.times), std::end(item.times), stored.times);
+  std::copy(std::begin(item.time_remainder), std::end(item.time_remainder), stored.time_remainder);
+  stored.time_absent = item.time_absent;
+  stored.attributes = item.attributes;
+  return stored;
+}
+
 Expected<std::vector<StoredStream>> ReadStoredStreams(int file, std::uint64_t at) {
   WCLAYER_ASSIGN(const fs::Info info, fs::StatFd(file));
   if (at > info.size) return NotWhole();

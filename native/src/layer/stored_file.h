@@ -8,6 +8,8 @@
 
 #include "backup/stream.h"
 #include "base/expected.h"
+#include "fs/stored_times.h"
+#include "layer/item.h"
 
 namespace wclayer::layer {
 
@@ -17,6 +19,8 @@ inline constexpr std::string_view kTombstonesMark =
     "\xEF\xBB\xBF";  // UTF-8's, which may be missing
 inline constexpr std::string_view kTombstonesVersion = "Version 1.0";
 inline constexpr std::size_t kAttributeWordBytes = 4;
+// Of a file that has no such word and whose stored times are lost.
+inline constexpr std::uint32_t kPlainFileAttributes = 0x20;
 
 // One stream of a stored file.
 struct StoredStream {
@@ -26,6 +30,8 @@ struct StoredStream {
   std::uint64_t data_at = 0;  // behind name and sparse offset
   std::uint64_t data_size = 0;
 };
+
+fs::StoredTimes TimesOf(const Item& item);
 
 // The streams from `at` to the file's end. kBadArchive: they are no whole streams.
 Expected<std::vector<StoredStream>> ReadStoredStreams(int file, std::uint64_t at);

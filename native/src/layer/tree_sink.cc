@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "backup/hive.h"
+#include "fs/system.h"
 #include "layer/folder_source.h"
 
 namespace wclayer::layer {
@@ -12,19 +13,6 @@ namespace {
 constexpr std::size_t kPieceBytes = 256u << 10;
 constexpr char kUtilityVm[] = "UtilityVM";
 constexpr char kUtilityFiles[] = "UtilityVM/Files";
-
-bool IsAbsent(const Error& error) {
-  return error.sys_errno == ENOENT || error.sys_errno == ENOTDIR;
-}
-
-fs::StoredTimes TimesOf(const Item& item) {
-  fs::StoredTimes stored;
-  std::copy(std::begin(item.times), std::end(item.times), stored.times);
-  std::copy(std::begin(item.time_remainder), std::end(item.time_remainder), stored.time_remainder);
-  stored.time_absent = item.time_absent;
-  stored.attributes = item.attributes;
-  return stored;
-}
 
 }  // namespace
 
@@ -93,7 +81,7 @@ Status TreeSink::LinkOrCopy(const fs::Dir& parent, const std::string& path) {
 Status TreeSink::Begin(const Item& item, const std::string& path) {
   const bool plain_folder = item.directory() && item.reparse_tag == 0;
   auto there = root_.Stat(path);
-  if (!there && !IsAbsent(there.error())) return std::move(there).error();
+  if (!there && !fs::IsAbsent(there.error())) return std::move(there).error();
   if (there && (!plain_folder || there->type != fs::Type::kDirectory))
     WCLAYER_TRY(root_.RemoveTree(path));
   const fs::StoredTimes times = TimesOf(item);
@@ -133,7 +121,7 @@ Status TreeSink::Link(const std::string& target, const std::string& path) {
 
 Expected<std::vector<fs::Listed>> TreeSink::List(const std::string& path) const {
   auto folder = root_.OpenDir(path);
-  if (!folder && IsAbsent(folder.error())) return std::vector<fs::Listed>();
+  if (!folder && fs::IsAbsent(folder.error())) return std::vector<fs::Listed>();
   if (!folder) return std::move(folder).error();
   return folder->List();
 }
@@ -167,7 +155,7 @@ Status TreeSink::Finish() {
   WCLAYER_TRY(End());
   for (auto folder = folders_.rbegin(); folder != folders_.rend(); ++folder) {
     auto set = fs::SetAllTimes(root_, folder->first, folder->second);
-    if (!set && !IsAbsent(set.error())) return set;
+    if (!set && !fs::IsAbsent(set.error())) return set;
   }
   folders_.clear();
   return {};

@@ -4,7 +4,7 @@ namespace wclayer::vmcompute {
 namespace {
 
 template <class... Arguments>
-Hresult WCLAYER_ABI Missing(Arguments...) {
+Hresult WCLAYER_ABI MissingCall(Arguments...) {
   return kProcNotFound;
 }
 
@@ -22,7 +22,7 @@ class Binder {
   void Want(Hresult(WCLAYER_ABI*& slot)(Arguments...), const char* name, const char* purpose) {
     if (Find(slot, name)) return;
     Note(disabled_, name, purpose);
-    slot = &Missing<Arguments...>;
+    slot = &MissingCall<Arguments...>;
   }
   // True: it is there. Without it there is another way.
   template <class Function>

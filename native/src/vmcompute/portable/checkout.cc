@@ -11,7 +11,6 @@
 namespace wclayer::portable {
 namespace {
 
-constexpr std::string_view kFiles = "Files";
 constexpr char kUnfinished[] = "checkout.new";
 constexpr std::uint32_t kPermissions = 0777;  // no setuid, setgid, sticky bit
 

@@ -29,7 +29,7 @@ constexpr std::size_t kRowBytes = 72;
 
 constexpr std::size_t kFlushAt = 1u << 20;
 
-Error Damaged(std::string_view what) {
+Error TableDamaged(std::string_view what) {
   return Error(Errc::kLayerDamaged, "the checkout's table " + std::string(what)).At(kCheckoutTable);
 }
 
@@ -83,7 +83,7 @@ Status CheckoutTableWriter::Finish() {
   Buffer piece(kFlushAt);
   for (std::uint64_t at = 0; at < at_;) {
     WCLAYER_ASSIGN(const std::size_t got, fs::ReadAt(file_.get(), piece, at));
-    if (got == 0) return Damaged("was cut while it was written");
+    if (got == 0) return TableDamaged("was cut while it was written");
     sum.Update(Bytes(piece).first(got));
     at += got;
   }
@@ -99,36 +99,36 @@ Expected<CheckoutTable> CheckoutTable::Open(const fs::Dir& folder) {
   WCLAYER_ASSIGN(const auto file, folder.OpenFile(kCheckoutTable));
   WCLAYER_ASSIGN(const auto info, fs::StatFd(file.get()));
   if (info.type != fs::Type::kFile || info.size < kHeaderBytes + kSumBytes)
-    return Damaged("is too short");
+    return TableDamaged("is too short");
   constexpr std::uint64_t kMost = std::uint64_t{kMaxEntries} * (kRowBytes + 256);
   if (info.size > kMost) return LimitError("kMaxEntries", kMost, info.size).At(kCheckoutTable);
   table.bytes_.resize(static_cast<std::size_t>(info.size));
   WCLAYER_ASSIGN(const std::size_t got, fs::ReadAt(file.get(), table.bytes_, 0));
-  if (got != table.bytes_.size()) return Damaged("is shorter than it was");
+  if (got != table.bytes_.size()) return TableDamaged("is shorter than it was");
   WCLAYER_TRY(table.Index());
   return table;
 }
 
 Status CheckoutTable::Index() {
   const Bytes body = Bytes(bytes_).first(bytes_.size() - kSumBytes);
-  if (AsText(body.first(kMagic.size())) != kMagic) return Damaged("has no magic");
+  if (AsText(body.first(kMagic.size())) != kMagic) return TableDamaged("has no magic");
   if (io::Checksum(body) != LoadLe<std::uint64_t>(bytes_.data() + body.size()))
-    return Damaged("has a wrong checksum");
+    return TableDamaged("has a wrong checksum");
   if (LoadLe<std::uint32_t>(bytes_.data() + kMagic.size()) != kVersion)
     return Error(Errc::kUnsupported, "the checkout was made by a newer version").At(kCheckoutTable);
   const auto count = LoadLe<std::uint32_t>(bytes_.data() + kRowsAt);
   std::size_t at = kHeaderBytes;
   rows_.reserve(std::min<std::size_t>(count, body.size() / kRowBytes));
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (body.size() - at < kRowBytes) return Damaged("ends inside a row");
+    if (body.size() - at < kRowBytes) return TableDamaged("ends inside a row");
     const std::byte* row = bytes_.data() + at;
     const std::size_t variable = std::size_t{LoadLe<std::uint16_t>(row + kHandleLength)} +
                                  LoadLe<std::uint32_t>(row + kPathLength);
-    if (body.size() - at - kRowBytes < variable) return Damaged("ends inside a row");
+    if (body.size() - at - kRowBytes < variable) return TableDamaged("ends inside a row");
     rows_.emplace(LoadLe<std::uint64_t>(row + kInode), at);
     at += kRowBytes + variable;
   }
-  if (at != body.size()) return Damaged("has bytes behind its rows");
+  if (at != body.size()) return TableDamaged("has bytes behind its rows");
   return {};
 }
 

@@ -9,8 +9,6 @@
 namespace wclayer::portable {
 namespace {
 
-constexpr std::size_t kPiece = 256u << 10;
-
 bool SameIds(const std::vector<std::string>& a, const std::vector<std::string>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const std::string& x, const std::string& y) { return SamePath(x, y); });

@@ -12,6 +12,11 @@
 
 namespace wclayer::portable {
 
+// Attributes of Windows' files.
+inline constexpr std::uint32_t kReadOnly = 0x1;
+inline constexpr std::uint32_t kDirectoryAttribute = 0x10;
+inline constexpr std::size_t kPiece = 256u << 10;  // of a payload, read at once
+
 enum class Kind : std::uint8_t { kFile = 0, kDirectory = 1, kHardLink = 2, kTombstone = 3 };
 
 // A backup stream other than the main data, in its order. Small ones are inline; larger alternate

@@ -23,7 +23,6 @@ namespace {
 
 constexpr std::int64_t kFormatVersion = 1;
 constexpr char kStoreFile[] = "store.json";
-constexpr char kLocks[] = "locks";
 // As many as threads that fill layers of one home at a time mostly are.
 constexpr std::size_t kMaxStagingLocks = 4;
 constexpr char kBaseImagesFile[] = "base-images.json";
@@ -31,10 +30,6 @@ constexpr char kBaseImagesFolder[] = "base-images";
 constexpr char kParentsFile[] = "parents.json";
 constexpr char kWritableFile[] = "writable.json";
 constexpr char kLayerChainFile[] = "layerchain.json";
-
-Error NoLayer(std::string_view id) {
-  return Error(Errc::kLayerNotFound, "there is no layer of this id").Of(id);
-}
 
 Expected<Json> ReadJson(const fs::Dir& folder, std::string_view name) {
   WCLAYER_ASSIGN(const auto text, folder.ReadSmall(name, kMaxJsonBytes));
@@ -66,6 +61,10 @@ Json ListOf(const std::vector<std::string>& texts) {
 }
 
 }  // namespace
+
+Error NoLayer(std::string_view id) {
+  return Error(Errc::kLayerNotFound, "there is no layer of this id").Of(id);
+}
 
 // ---- Home
 // -----------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ namespace wclayer::portable {
 
 // The private folder of a home and of a layer.
 inline constexpr char kPrivate[] = ".wclayer";
+inline constexpr char kLocks[] = "locks";  // a folder in that of a home
 // The driver's record of what a layer was filled with (store §3).
 inline constexpr char kCommitRecord[] = ".wclayer/record.json";
 
@@ -31,6 +32,8 @@ struct WritableRecord {
   std::int64_t created = 0;          // FILETIME; 0 when written: now
   std::string mode;                  // "overlay" or "checkout", from the first mount on (store §5)
 };
+
+Error NoLayer(std::string_view id);  // kLayerNotFound
 
 enum class LayerKind { kNone, kCreated, kCommitted, kWritable };
 

@@ -6,6 +6,7 @@
 #include "base/filetime.h"
 #include "base/limits.h"
 #include "base/utf16.h"
+#include "fs/stored_times.h"
 #include "fs/system.h"
 #include "portable/hive.h"
 #include "portable/link_text.h"
@@ -14,12 +15,6 @@
 
 namespace wclayer::portable {
 namespace {
-
-constexpr std::uint32_t kReadOnly = 0x1;
-constexpr std::uint32_t kDirectoryAttribute = 0x10;
-// Deeper levels keep no open handle: a path may have 16,000 of them.
-constexpr std::size_t kOpenLevels = 64;
-constexpr std::uint8_t kAllButWriteTimeAbsent = 0b1011;
 
 Error Clash(std::string_view path) {
   Error error(Errc::kBadArchive, "the path is there already as another kind of entry");
@@ -227,7 +222,7 @@ Status Import::Descend(std::string_view name, const ImportedEntry& for_entry) {
   level.disk_path = Join(above.disk_path, existing.node.disk_name);
   WCLAYER_ASSIGN(level.parents, chain_->Enter(above.parents, name));
   levels_.push_back(std::move(level));
-  if (levels_.size() > kOpenLevels) levels_[levels_.size() - 2].dir.reset();
+  if (levels_.size() > fs::kOpenLevels) levels_[levels_.size() - 2].dir.reset();
   return {};
 }
 
@@ -261,7 +256,7 @@ Expected<std::uint32_t> Import::MakeImplicitFolder(std::string_view name, bool o
   ImportedEntry given;
   given.path = Join(levels_.back().path, name);
   given.attributes = kDirectoryAttribute;
-  given.time_absent = kAllButWriteTimeAbsent;
+  given.time_absent = fs::kAllButWriteTimeAbsent;
   const std::int64_t time = for_entry.tombstone ? kFiletimeOfUnixEpoch : for_entry.times[2];
   std::fill(std::begin(given.times), std::end(given.times), time);
   WCLAYER_ASSIGN(Entry entry, NewEntry(given, Kind::kDirectory));

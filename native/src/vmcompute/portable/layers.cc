@@ -16,10 +16,6 @@ namespace {
 constexpr std::string_view kNamespace(
     "\x6d\x1f\x53\x0e\x8b\x0a\x4c\x7d\x93\x5e\x21\xc4\xfa\x60\x77\xb2", 16);
 
-Error NoLayer(std::string_view id) {
-  return Error(Errc::kLayerNotFound, "there is no layer of this id").Of(id);
-}
-
 // A commit record without metadata is what is left of a layer that was filled: nothing may be
 // written over it as if it had just been created.
 Expected<bool> WasFilled(const Home& home, const std::string& id) {

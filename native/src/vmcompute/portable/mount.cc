@@ -18,20 +18,19 @@ namespace wclayer::portable {
 namespace {
 
 constexpr char kOverlay[] = "overlay";
-constexpr char kLocks[] = "locks";
 // In the private folder of a checked-out layer while it is prepared: the id of this boot.
 constexpr char kPrepared[] = "prepared";
 constexpr std::size_t kMaxBootId = 256;
-constexpr std::chrono::seconds kLockWait(10);
+constexpr std::chrono::seconds kPrepareWait(10);
 
-struct Target {
+struct LayerToMount {
   std::string id;  // as its folder is spelt
   LayerKind kind = LayerKind::kNone;
   fs::Dir layer;
 };
 
-Expected<Target> Open(const Home& home, const std::string& id) {
-  Target target;
+Expected<LayerToMount> Open(const Home& home, const std::string& id) {
+  LayerToMount target;
   WCLAYER_ASSIGN(target.kind, home.KindOf(id));
   if (target.kind == LayerKind::kNone)
     return Error(Errc::kLayerNotFound, "there is no layer of this id").Of(id);
@@ -46,7 +45,7 @@ Expected<fs::FileLock> LockMounting(Home& home, const std::string& id) {
   WCLAYER_ASSIGN(const auto folder, home.Private());
   WCLAYER_ASSIGN(const auto locks, folder.OpenDir(kLocks));
   auto lock = fs::FileLock::Acquire(locks, LowerAscii(id) + "+prepare", fs::LockMode::kExclusive,
-                                    kLockWait);
+                                    kPrepareWait);
   if (!lock) return std::move(lock).error().Of(id);
   return lock;
 }
@@ -72,20 +71,21 @@ Status UnmarkPrepared(const fs::Dir& layer) {
   return removed;
 }
 
-Status RecordMode(const Home& home, const Target& target, WritableRecord record, const char* mode) {
+Status RecordMode(const Home& home, const LayerToMount& target, WritableRecord record,
+                  const char* mode) {
   if (record.mode == mode) return {};
   record.mode = mode;
   return home.WriteWritable(target.layer, record);
 }
 
-Status PrepareCheckout(const Home& home, const Target& target, const WritableRecord& record) {
+Status PrepareCheckout(const Home& home, const LayerToMount& target, const WritableRecord& record) {
   WCLAYER_ASSIGN(const auto chain, Chain::Open(home, record.parents));
   WCLAYER_TRY(MakeCheckout(home, target.layer, *chain));
   WCLAYER_TRY(RecordMode(home, target, record, kCheckout));
   return MarkPrepared(home, target.layer);
 }
 
-Error Mismatch(const Target& target, const std::string& why) {
+Error Mismatch(const LayerToMount& target, const std::string& why) {
   return Error(Errc::kMountMismatch,
                "the layer was first mounted as an overlay and its changes are kept in that form, "
                "but here " +
@@ -93,7 +93,7 @@ Error Mismatch(const Target& target, const std::string& why) {
       .Of(target.id);
 }
 
-Status PrepareWritable(const std::shared_ptr<Home>& home, const Target& target) {
+Status PrepareWritable(const std::shared_ptr<Home>& home, const LayerToMount& target) {
   WCLAYER_ASSIGN(const auto record, home->ReadWritable(target.id));
   if (record.mode == kCheckout) return PrepareCheckout(*home, target, record);
   if (record.mode != kOverlay && !record.mode.empty())

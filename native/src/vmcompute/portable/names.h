@@ -10,6 +10,9 @@
 
 namespace wclayer::portable {
 
+// The top folder that a container sees.
+inline constexpr std::string_view kFiles = "Files";
+
 // A path inside a layer: "Files/Windows/a.dll". Refused (kUnsafePath, kLimitExceeded): components
 // that Windows cannot hold or that would lead elsewhere, over-long ones, text that is not (W)UTF-8.
 Status CheckPath(std::string_view path);

@@ -11,11 +11,10 @@
 namespace wclayer::portable {
 namespace {
 
-constexpr char kFiles[] = "Files";
 constexpr char kMountPoints[] = "mnt";
-constexpr char kWork[] = "work";    // in the private folder of the layer
-constexpr char kEmpty[] = "empty";  // a lower folder for a layer on nothing
-constexpr char kLinks[] = "links";  // short names for mount(2)
+constexpr char kWork[] = "work";         // in the private folder of the layer
+constexpr char kEmpty[] = "empty";       // a lower folder for a layer on nothing
+constexpr char kShortNames[] = "links";  // short names for mount(2)
 constexpr char kSourcePrefix[] = "wclayer:";
 constexpr std::size_t kMaxLowers = 500;  // of overlayfs (spec mounting §2)
 
@@ -110,7 +109,7 @@ Status MountOverlayOf(const std::shared_ptr<Home>& home, const std::string& id,
   WCLAYER_TRY(layer.MakeDirs(kPrivate));
   WCLAYER_ASSIGN(const auto own, layer.OpenDir(kPrivate));
   WCLAYER_TRY(MakeIfAbsent(own, kWork));
-  WCLAYER_TRY(MakeIfAbsent(own, kLinks));
+  WCLAYER_TRY(MakeIfAbsent(own, kShortNames));
   if (lowers.empty()) {
     WCLAYER_TRY(MakeIfAbsent(own, kEmpty));
     WCLAYER_ASSIGN(auto empty, own.OpenDir(kEmpty));
@@ -128,7 +127,7 @@ Status MountOverlayOf(const std::shared_ptr<Home>& home, const std::string& id,
   request.target = MountTarget(*home, id);
   WCLAYER_ASSIGN(request.source, MountSource(*home, id));
   request.legacy = home->options().force_legacy_mount;
-  request.legacy_folder = path + '/' + kPrivate + '/' + kLinks;
+  request.legacy_folder = path + '/' + kPrivate + '/' + kShortNames;
   return fs::MountOverlay(request);
 }
 

@@ -14,8 +14,6 @@
 namespace wclayer::portable {
 namespace {
 
-constexpr std::string_view kFiles = "Files";
-
 bool IsWhiteout(const fs::Info& info) {
   return info.type == fs::Type::kCharDevice && info.rdev == 0;
 }
@@ -24,7 +22,7 @@ bool SameFile(const fs::Info& a, const fs::Info& b) {
   return a.inode == b.inode && a.device == b.device;
 }
 
-bool Same(const Found& a, const Found& b) {
+bool SameFound(const Found& a, const Found& b) {
   return a.layer == b.layer && a.ordinal == b.ordinal;
 }
 
@@ -230,7 +228,7 @@ class OverlayTree final : public UserTree {
       const auto names = names_of_.find({i, mark.ordinal});
       if (names == names_of_.end()) return Result();
       for (const Found& name : names->second)
-        if (here && Same(name, *here)) return here;
+        if (here && SameFound(name, *here)) return here;
       for (const Found& name : names->second) {
         WCLAYER_ASSIGN(const bool moved, MovedAway(name, item));
         if (moved) return Result(name);
@@ -263,7 +261,7 @@ class OverlayTree final : public UserTree {
         WCLAYER_ASSIGN(folder, Enter(folder, *there));
         continue;
       }
-      if (!there->own) return !Same(*there->origin, found);
+      if (!there->own) return !SameFound(*there->origin, found);
       if (SameFile(there->info, item.info)) return true;
       auto dir = folders_.Open(folder.path);
       if (!dir) return true;

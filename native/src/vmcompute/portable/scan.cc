@@ -11,15 +11,13 @@
 #include "base/limits.h"
 #include "base/utf16.h"
 #include "fs/backup.h"
+#include "fs/stored_times.h"
 #include "io/digest.h"
 #include "portable/metadata.h"
 #include "portable/names.h"
 
 namespace wclayer::portable {
 namespace {
-
-constexpr std::uint8_t kAllButWriteTimeAbsent = 0b1011;
-constexpr std::size_t kPiece = 256u << 10;
 
 // What the disk says of an entry without reading it.
 Entry Unread(const std::string& path, const fs::Info& info) {
@@ -30,7 +28,7 @@ Entry Unread(const std::string& path, const fs::Info& info) {
   if (!FiletimeOfUnix(written, entry.times[2], entry.time_remainder[2]))
     entry.times[2] = kFiletimeOfUnixEpoch;
   for (const int i : {0, 1, 3}) entry.times[i] = entry.times[2];
-  entry.time_absent = kAllButWriteTimeAbsent;
+  entry.time_absent = fs::kAllButWriteTimeAbsent;
   const bool folder = info.type == fs::Type::kDirectory;
   const Bytes descriptor =
       folder ? backup::DefaultDirectoryDescriptor() : backup::DefaultFileDescriptor();

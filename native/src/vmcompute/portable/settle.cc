@@ -21,9 +21,7 @@ using RenameMode = fs::Dir::RenameMode;
 
 constexpr char kNewMetadata[] = "metadata.settling";
 constexpr char kCopy[] = "settling.copy";
-constexpr std::chrono::seconds kLockWait(10);
-constexpr std::size_t kPiece = 256u << 10;
-constexpr std::uint32_t kReadOnly = 0x1;
+constexpr std::chrono::seconds kSettleWait(10);
 
 using FileId = std::pair<std::uint64_t, std::uint64_t>;  // device, inode
 
@@ -319,7 +317,7 @@ Expected<fs::FileLock> LockContent(const Home& home, std::string_view id) {
   WCLAYER_ASSIGN(const auto root, home.Root());
   WCLAYER_ASSIGN(const auto locks, root.OpenDir(Join(kPrivate, "locks")));
   auto lock = fs::FileLock::Acquire(locks, LowerAscii(id) + "+content", fs::LockMode::kExclusive,
-                                    kLockWait);
+                                    kSettleWait);
   if (!lock) return std::move(lock).error().Of(id);
   return lock;
 }

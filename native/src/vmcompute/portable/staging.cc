@@ -20,7 +20,6 @@ namespace {
 using RenameMode = fs::Dir::RenameMode;
 
 constexpr char kStaging[] = "staging";
-constexpr char kLocks[] = "locks";
 // '+' cannot be in an id, so these never meet the lock of a layer.
 constexpr std::string_view kStagingLock = "staging+";
 constexpr std::string_view kRemovalLock = "removing+";
@@ -28,16 +27,12 @@ constexpr std::string_view kRemovalLock = "removing+";
 constexpr std::chrono::seconds kOwnLockWait{10};
 constexpr std::size_t kMaxKeptFile = 4u << 20;
 
-std::string Below(std::string_view folder, std::string_view name) {
-  return Join(folder, name);
-}
-
 bool IsRemoval(std::string_view name) {
   return name.size() > kRemoving.size() && name.ends_with(kRemoving);
 }
 
 // A stub holds neither a record nor a top folder: this one was filled, and lost its metadata.
-Expected<bool> WasFilled(const fs::Dir& layer) {
+Expected<bool> StubWasFilled(const fs::Dir& layer) {
   for (const char* trace : {kCommitRecord, "Files", "Hives", "UtilityVM"}) {
     WCLAYER_ASSIGN(const bool there, layer.Exists(trace));
     if (there) return true;
@@ -45,7 +40,7 @@ Expected<bool> WasFilled(const fs::Dir& layer) {
   return false;
 }
 
-Error Damaged(const std::string& id) {
+Error LostMetadata(const std::string& id) {
   return Error(Errc::kLayerDamaged, "the layer was filled and lost its metadata; repair it").Of(id);
 }
 
@@ -65,7 +60,7 @@ Expected<std::unique_ptr<Staging>> Staging::Begin(std::shared_ptr<Home> home) {
   WCLAYER_TRY(staging->all_.MakeDir(staging->lock_.name));
   WCLAYER_ASSIGN(staging->dir_, staging->all_.OpenDir(staging->lock_.name));
   WCLAYER_TRY(staging->dir_.MakeDir(kPrivate));
-  staging->path_ = staging->home_->PrivatePath(Below(kStaging, staging->lock_.name));
+  staging->path_ = staging->home_->PrivatePath(Join(kStaging, staging->lock_.name));
   return staging;
 }
 
@@ -80,7 +75,7 @@ Status Staging::Lock(const fs::Dir& own) {
   }
   StagingLock fresh;
   WCLAYER_ASSIGN(fresh.name, fs::FreshName());
-  fresh.file = Below(kLocks, std::string(kStagingLock) + fresh.name);
+  fresh.file = Join(kLocks, std::string(kStagingLock) + fresh.name);
   fresh.process = fs::ProcessId();
   WCLAYER_ASSIGN(fresh.lock,
                  fs::FileLock::Acquire(own, fresh.file, fs::LockMode::kExclusive, kOwnLockWait));
@@ -126,8 +121,8 @@ Status Staging::Publish(const std::string& id, bool flush) {
     WCLAYER_ASSIGN(const auto kind, home_->KindOf(id));
     if (kind != LayerKind::kCreated) return filled;
     WCLAYER_ASSIGN(const auto stub, root.OpenDir(stub_name));
-    WCLAYER_ASSIGN(const bool damaged, WasFilled(stub));
-    if (damaged) return Damaged(id);
+    WCLAYER_ASSIGN(const bool damaged, StubWasFilled(stub));
+    if (damaged) return LostMetadata(id);
     WCLAYER_TRY(KeepFilesOf(stub));
   }
   if (durability != fs::Durability::kNone) WCLAYER_TRY(dir_.SyncFileSystem());
@@ -161,7 +156,7 @@ Status Staging::PublishInto(const std::string& id) {
   WCLAYER_ASSIGN(const auto layer, root.OpenDir(*folder));
   // Top folders tell nothing here: an import that was broken off leaves them.
   WCLAYER_ASSIGN(const bool recorded, layer.Exists(kCommitRecord));
-  if (recorded) return Damaged(id);
+  if (recorded) return LostMetadata(id);
   const auto durability = home_->durability();
   if (durability != fs::Durability::kNone) WCLAYER_TRY(dir_.SyncFileSystem());
   WCLAYER_TRY(MoveInto(layer));
@@ -210,7 +205,7 @@ Status RecoverStaging(Home& home) {
     auto lock = fs::FileLock::Acquire(locks_dir, lock_name, fs::LockMode::kExclusive, {});
     if (!lock && Busy(lock.error())) continue;
     if (!lock) return std::move(lock).error();
-    WCLAYER_TRY(fs::EndTrials(home.PrivatePath(Below(kStaging, item.name))));
+    WCLAYER_TRY(fs::EndTrials(home.PrivatePath(Join(kStaging, item.name))));
     WCLAYER_TRY(staging.RemoveTree(item.name));
     WCLAYER_TRY(locks_dir.Remove(lock_name));
   }

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/expected.h"
@@ -15,6 +16,9 @@
 #include "portable/import.h"
 
 namespace wclayer::portable {
+
+inline constexpr std::string_view kFolderSuffix = ".$wcidirs$";
+inline constexpr char kTombstonesFile[] = "tombstones.txt";
 
 // Writes the layer into `folder` (absolute; made if absent, must be empty). A layer with parents
 // and without hives gets the five empty deltas that clients require.

@@ -11,9 +11,6 @@ namespace {
 
 using fs::StoredTimes;
 
-constexpr std::size_t kPiece = 256u << 10;
-constexpr std::string_view kFolderSuffix = ".$wcidirs$";
-constexpr char kTombstonesFile[] = "tombstones.txt";
 constexpr std::string_view kTombstonesHead = "\xEF\xBB\xBFVersion 1.0\n";
 constexpr std::size_t kFlushTombstones = 64u << 10;
 

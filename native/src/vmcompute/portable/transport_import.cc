@@ -9,9 +9,6 @@ namespace {
 
 using fs::StoredTimes;
 
-constexpr std::size_t kPiece = 256u << 10;
-constexpr std::string_view kFolderSuffix = ".$wcidirs$";
-constexpr char kTombstonesFile[] = "tombstones.txt";
 constexpr std::string_view kBom = "\xEF\xBB\xBF";
 constexpr std::size_t kMaxTombstonesBytes = 64u << 20;
 constexpr std::size_t kWord = sizeof(std::uint32_t);

@@ -11,8 +11,6 @@
 namespace wclayer::portable {
 namespace {
 
-constexpr std::size_t kPiece = 256u << 10;
-
 class Verifier {
  public:
   Verifier(ChainLayer layer, bool payloads, const ReportProblem& report)

@@ -10,8 +10,6 @@
 namespace wclayer::portable {
 namespace {
 
-constexpr std::string_view kFiles = "Files";
-
 class Builder {
  public:
   Builder(Chain& chain, std::size_t layer, const fs::Dir& tree)

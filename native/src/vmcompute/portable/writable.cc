@@ -18,7 +18,6 @@
 namespace wclayer::portable {
 namespace {
 
-constexpr std::string_view kFiles = "Files";
 constexpr std::string_view kHives = "Hives";
 constexpr int kMaxLinkHops = 40;  // as Linux has it
 

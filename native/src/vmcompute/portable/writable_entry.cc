@@ -14,12 +14,9 @@
 namespace wclayer::portable {
 namespace {
 
-constexpr std::uint32_t kReadOnly = 0x1;
-constexpr std::uint32_t kDirectoryAttribute = 0x10;
 constexpr std::uint32_t kArchive = 0x20;
 constexpr std::uint32_t kReparsePoint = 0x400;
 constexpr std::uint32_t kWriteBits = 0222;
-constexpr std::size_t kPiece = 256u << 10;
 
 bool Writable(const fs::Info& info) {
   return (info.mode & kWriteBits) != 0;
