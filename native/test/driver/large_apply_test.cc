@@ -114,7 +114,7 @@ TEST_P(LargeApply, AnEntryThatIsRefusedIsNamed) {
   EXPECT_FALSE(driver_->Exists("bad"));
 }
 
-std::string NameOf(const testing::TestParamInfo<io::Compression>& info) {
+std::string CompressionName(const testing::TestParamInfo<io::Compression>& info) {
   constexpr const char* kNames[] = {"plain", "gzip", "zstd"};
   return kNames[static_cast<std::size_t>(info.param)];
 }
@@ -122,7 +122,7 @@ std::string NameOf(const testing::TestParamInfo<io::Compression>& info) {
 INSTANTIATE_TEST_SUITE_P(Packed, LargeApply,
                          testing::Values(io::Compression::kNone, io::Compression::kGzip,
                                          io::Compression::kZstd),
-                         NameOf);
+                         CompressionName);
 
 }  // namespace
 }  // namespace wclayer::test

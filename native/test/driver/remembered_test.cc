@@ -14,7 +14,7 @@ void LetFoldersAge() {
 }
 
 // Every layer as a line; those of a driver that has just been opened are read, not remembered.
-std::vector<std::string> Lines(Driver& driver) {
+std::vector<std::string> ListedLines(Driver& driver) {
   std::vector<std::string> lines;
   const auto layers = driver.List();
   EXPECT_TRUE(layers) << layers.error().ToString();
@@ -30,13 +30,13 @@ class RememberedTest : public test::DriverTest {
  protected:
   // Lists, and expects what another driver sees.
   std::vector<std::string> Listed() {
-    std::vector<std::string> lines = Lines(*driver_);
+    std::vector<std::string> lines = ListedLines(*driver_);
     DriverOptions options;
     options.home = home_.string();
     auto fresh = Driver::Open(test::TableUnderTest(), "portable", options);
     EXPECT_TRUE(fresh);
     if (fresh) {
-      EXPECT_EQ(lines, Lines(**fresh));
+      EXPECT_EQ(lines, ListedLines(**fresh));
     }
     return lines;
   }

@@ -14,8 +14,7 @@ namespace {
 
 using test::ErrorOf;
 using test::ExpectOk;
-
-constexpr uid_t kNobody = 65534;
+using test::kNobody;
 
 bool InInitialUserNamespace() {
   std::error_code ignored;

@@ -11,8 +11,7 @@ namespace wclayer::fs {
 namespace {
 
 using test::ErrorOf;
-
-constexpr uid_t kNobody = 65534;
+using test::kNobody;
 
 class RemoveTreeTest : public test::FolderTest {
  protected:

@@ -26,6 +26,8 @@
 
 namespace wclayer::fs::test {
 
+inline constexpr uid_t kNobody = 65534;
+
 // The error of an Expected that must have failed.
 template <class T>
 Error ErrorOf(Expected<T> result) {

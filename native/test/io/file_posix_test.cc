@@ -13,17 +13,6 @@
 namespace wclayer::io {
 namespace {
 
-std::string ReadAll(int fd, std::size_t piece) {
-  std::string data;
-  Buffer buffer(piece);
-  for (;;) {
-    const auto count = ReadSome(fd, buffer);
-    EXPECT_TRUE(count.has_value());
-    if (!count || *count == 0) return data;
-    data += AsText(Bytes(buffer).first(*count));
-  }
-}
-
 TEST(FileTest, ANewFileIsEmptyAndPrivateAndNotInherited) {
   const Workspace work;
   work.Put("f", "what was there before");

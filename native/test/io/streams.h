@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "io/file.h"
 #include "io/sink.h"
 #include "support/temporary_folder.h"
 
@@ -62,6 +63,17 @@ inline Status WriteInPieces(ByteSink& sink, std::string_view data, std::size_t p
   for (std::size_t at = 0; at < data.size(); at += piece)
     WCLAYER_TRY(sink.Write(AsBytes(data.substr(at, piece))));
   return {};
+}
+
+inline std::string ReadAll(int fd, std::size_t piece) {
+  std::string data;
+  Buffer buffer(piece);
+  for (;;) {
+    const auto count = ReadSome(fd, buffer);
+    EXPECT_TRUE(count.has_value());
+    if (!count || *count == 0) return data;
+    data += AsText(Bytes(buffer).first(*count));
+  }
 }
 
 inline std::string RandomBytes(std::size_t size, std::uint64_t seed) {

@@ -27,13 +27,6 @@ Error Refusal(const std::string& tar) {
   return imported.status ? Error() : imported.status.error();
 }
 
-tar::Header Typed(char type, std::string name) {
-  tar::Header header;
-  header.type = type;
-  header.name = std::move(name);
-  return header;
-}
-
 TEST(Importer, RefusesDevicesAndPipes) {
   for (const char type : {'3', '4', '6'}) {
     const Error error = Refusal(TarBuilder().Add(Typed(type, "Files/x")).Finish());

@@ -54,13 +54,6 @@ void ExpectBack(const std::string& tar) {
   }
 }
 
-tar::Header Typed(char type, std::string name) {
-  tar::Header header;
-  header.type = type;
-  header.name = std::move(name);
-  return header;
-}
-
 TEST(Skeleton, GivesEveryByteBack) {
   const std::string big(200'000, 'b');
   const std::string tar = TarBuilder()

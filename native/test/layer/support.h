@@ -335,6 +335,13 @@ inline Status Import(std::string_view tar, ItemSink& sink, SkeletonWriter* skele
   return done;
 }
 
+inline tar::Header Typed(char type, std::string name) {
+  tar::Header header;
+  header.type = type;
+  header.name = std::move(name);
+  return header;
+}
+
 class TarBuilder {
  public:
   TarBuilder& Add(tar::Header header, std::string_view data = "") {

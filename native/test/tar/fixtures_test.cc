@@ -119,7 +119,7 @@ Log ReadAll(const std::string& fixture, Status& status) {
   return log;
 }
 
-Log ReadGood(const std::string& fixture) {
+Log ReadGoodFixture(const std::string& fixture) {
   Status status;
   Log log = ReadAll(fixture, status);
   EXPECT_TRUE(status) << fixture << ": " << status.error().ToString();
@@ -199,7 +199,7 @@ TEST(Fixtures, GiveTheSameEventsInAnyPieces) {
 }
 
 TEST(Fixtures, GlobalRecordsApplyButForNames) {
-  const Log log = ReadGood("tar-go/pax-global-records");
+  const Log log = ReadGoodFixture("tar-go/pax-global-records");
   ASSERT_EQ(log.entries.size(), 6u);
   EXPECT_EQ(log.entries[0].pax, (Records{{"mtime", "1500000000.0"}, {"path", "global1"}}));
   EXPECT_EQ(log.entries[1].mtime, (UnixTime{1500000000, 0}));
@@ -210,32 +210,32 @@ TEST(Fixtures, GlobalRecordsApplyButForNames) {
 }
 
 TEST(Fixtures, KeepUnknownAndBinaryRecords) {
-  const Log records = ReadGood("tar-go/pax-records");
+  const Log records = ReadGoodFixture("tar-go/pax-records");
   EXPECT_EQ(
       records.entries[0].pax,
       (Records{{"GOLANG.pkg", "tar"}, {"comment", "Hello, 世界"}, {"uname", Repeat("long", 10)}}));
-  const Log xattr = ReadGood("tar-moby/tarsum-xattr-layer");
+  const Log xattr = ReadGoodFixture("tar-moby/tarsum-xattr-layer");
   EXPECT_EQ(PaxOf(xattr.entries[0], "SCHILY.xattr.security.capability"),
             std::string("\x01\0\0\x02\xC0", 5) + std::string(15, '\0'));
 }
 
 TEST(Fixtures, HaveTimesOfEveryDialect) {
-  const Log pax = ReadGood("tar-go-winio/pax");
+  const Log pax = ReadGoodFixture("tar-go-winio/pax");
   EXPECT_EQ(pax.entries[0].mtime, (UnixTime{1350244992, 23960108}));
   EXPECT_EQ(pax.entries[0].atime, (UnixTime{1350244992, 23960108}));
-  const Log star = ReadGood("tar-go-winio/star");
+  const Log star = ReadGoodFixture("tar-go-winio/star");
   EXPECT_EQ(star.entries[0].atime, (UnixTime{1244592783, 0}));
   EXPECT_EQ(star.entries[0].ctime, (UnixTime{1244592783, 0}));
-  const Log gnu = ReadGood("tar-go/gnu-incremental");
+  const Log gnu = ReadGoodFixture("tar-go/gnu-incremental");
   EXPECT_EQ(gnu.entries[0].atime, (UnixTime{1441974501, 0}));
   EXPECT_EQ(gnu.entries[0].ctime, (UnixTime{1441973436, 0}));
-  EXPECT_EQ(ReadGood("tar-go-winio/v7").entries[0].atime, std::nullopt);
-  const Log owner = ReadGood("tar-go/invalid-go17");  // base-256
+  EXPECT_EQ(ReadGoodFixture("tar-go-winio/v7").entries[0].atime, std::nullopt);
+  const Log owner = ReadGoodFixture("tar-go/invalid-go17");  // base-256
   EXPECT_EQ(owner.entries[0].uid, 010000000u);
 }
 
 TEST(Fixtures, HaveTheSameMapInEverySparseFormat) {
-  const Log log = ReadGood("tar-go-winio/sparse-formats");
+  const Log log = ReadGoodFixture("tar-go-winio/sparse-formats");
   ASSERT_EQ(log.entries.size(), 5u);
   for (std::size_t i = 0; i < 4; ++i) {
     SCOPED_TRACE(log.entries[i].name);
@@ -252,13 +252,13 @@ TEST(Fixtures, HaveTheSameMapInEverySparseFormat) {
   EXPECT_FALSE(log.entries[4].sparse);
   EXPECT_EQ(log.payloads[4], "end\n");
 
-  const Log big = ReadGood("tar-go/pax-sparse-big");
+  const Log big = ReadGoodFixture("tar-go/pax-sparse-big");
   ASSERT_EQ(big.entries[0].ranges.size(), 6u);
   EXPECT_EQ(big.entries[0].ranges[5].offset, 59999999488u);
 }
 
 TEST(Fixtures, NestedDockerSaveLayersAreTarsToo) {
-  const Log outer = ReadGood("tar-moby/docker-save-emptyLayer");
+  const Log outer = ReadGoodFixture("tar-moby/docker-save-emptyLayer");
   for (const std::size_t i : {std::size_t{3}, std::size_t{7}, std::size_t{11}}) {
     Log inner;
     const Status status = ReadWhole(outer.payloads[i], inner);

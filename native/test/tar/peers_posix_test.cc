@@ -71,10 +71,6 @@ Header Named(const std::string& name, char type = '0') {
   return header;
 }
 
-void ExpectContains(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text;
-}
-
 TEST_F(Peers, AreInstalled) {
   const Output gnu = Shell("tar --version");
   EXPECT_EQ(gnu.exit_code, 0) << gnu.text;

@@ -34,10 +34,6 @@ Log ReadGood(const std::string& tar, ReaderOptions options = {}) {
   return log;
 }
 
-void ExpectContains(const std::string& text, std::string_view part) {
-  EXPECT_NE(text.find(part), std::string::npos) << text;
-}
-
 TEST(Reader, GivesEventsInOrder) {
   const Log log = ReadGood(File("a", "12345") + File("b", "") + kEnd + "rest");
   std::string kinds;

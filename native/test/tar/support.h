@@ -1,6 +1,8 @@
 // What the tar tests share: a sink that writes down what it gets, and hand-made header blocks.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -19,6 +21,10 @@ namespace wclayer::tar {
 inline std::string ReadFixture(const std::string& name) {
   std::ifstream file(std::filesystem::path(WCLAYER_FIXTURES) / name, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+inline void ExpectContains(const std::string& text, std::string_view part) {
+  EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text;
 }
 
 // Events in order; neighbouring raw or payload pieces are one event, so that two readings of a tar
