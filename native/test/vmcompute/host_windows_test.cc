@@ -67,7 +67,7 @@ TEST(ThisHost, TellsItsVersionAndFileSystems) {
   const auto version = ThisHost().OsVersion();
   ASSERT_TRUE(version) << version.error().ToString();
   EXPECT_EQ(version->find("10.0."), 0u) << *version;
-  const auto folder = test::MakeTemporaryFolder("host");
+  const auto folder = ::wclayer::test::MakeTemporaryFolder("host");
   const auto name = ThisHost().FileSystemOf(folder.string());
   ASSERT_TRUE(name) << name.error().ToString();
   EXPECT_FALSE(name->empty());
@@ -77,7 +77,7 @@ TEST(ThisHost, TellsItsVersionAndFileSystems) {
 }
 
 TEST(ThisHost, HoldersOfFilesAreNamedOrUnknown) {
-  const auto folder = test::MakeTemporaryFolder("host");
+  const auto folder = ::wclayer::test::MakeTemporaryFolder("host");
   const auto file = folder / "sandbox.vhdx";
   {
     std::ofstream held(file);
