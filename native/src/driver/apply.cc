@@ -459,7 +459,9 @@ Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::st
                                                    options.keep_waiting));
     fill->locks_.push_back(std::move(lock));
   }
-  WCLAYER_ASSIGN(const std::optional<Core::Found> found, core.FindToFill(id));
+  // Our table refuses by itself to make a layer beside a base image of that name.
+  const bool base_images = core.platform_.extensions() == nullptr;
+  WCLAYER_ASSIGN(const std::optional<Core::Found> found, core.FindIfAny(id, base_images));
   std::optional<ParentChain> recorded;
   if (found) {
     WCLAYER_ASSIGN(recorded, core.home_.ReadChain(found->id));

@@ -106,10 +106,7 @@ class Core final : public Driver {
     bool damaged() const { return (state & vmcompute::kStateDamaged) != 0; }
   };
   Expected<Found> Find(const std::string& id);  // kLayerNotFound
-  Expected<std::optional<Found>> FindIfAny(const std::string& id);
-  // For who is about to make it: a base image of that name may pass unseen, where the table itself
-  // refuses to make a layer beside one.
-  Expected<std::optional<Found>> FindToFill(const std::string& id);
+  Expected<std::optional<Found>> FindIfAny(const std::string& id, bool base_images = true);
   Expected<std::optional<Found>> Look(const std::string& id, const std::string& own);
   // The parent as a member of a new layer's chain: parent and its own parents. "" gives an empty
   // chain.

@@ -94,11 +94,12 @@ std::string Core::String() const {
   return "Unknown driver flavour";
 }
 
-Expected<std::optional<Core::Found>> Core::FindIfAny(const std::string& id) {
+Expected<std::optional<Core::Found>> Core::FindIfAny(const std::string& id, bool base_images) {
   WCLAYER_TRY(CheckId(id));
   constexpr int kLooks = 3;
   for (int look = 1;; ++look) {
     WCLAYER_ASSIGN(const std::string own, home_.FindId(id));
+    if (own.empty() && !base_images) return std::optional<Found>();
     auto found = Look(id, own);
     if (found || own.empty()) return found;
     // A Remove beside us may have taken the layer from between two looks: then it is not there, or
@@ -106,14 +107,6 @@ Expected<std::optional<Core::Found>> Core::FindIfAny(const std::string& id) {
     WCLAYER_ASSIGN(const std::string still, home_.FindId(id));
     if (!still.empty() && (look == kLooks || !fs::IsGone(found.error()))) return found;
   }
-}
-
-Expected<std::optional<Core::Found>> Core::FindToFill(const std::string& id) {
-  if (platform_.extensions() != nullptr) {
-    WCLAYER_ASSIGN(const std::string own, home_.FindId(id));
-    if (own.empty()) return std::optional<Found>();
-  }
-  return FindIfAny(id);
 }
 
 // own: the layer's name in the home; empty: it has none there.

@@ -43,23 +43,22 @@ inline Buffer MakeTar(const std::vector<TarEntry>& entries) {
   return tar;
 }
 
-inline Buffer BaseTar() {
-  return MakeTar({{"Files", '5', "", ""},
-                  {"Files/dir", '5', "", ""},
-                  {"Files/dir/a.txt", '0', "alpha", ""},
-                  {"Files/dir/b.txt", '0', "beta", ""},
-                  {"Files/keep.txt", '0', "keep", ""},
-                  {"Files/link.txt", '1', "", "Files/keep.txt"}});
+inline std::vector<TarEntry> BaseEntries() {
+  return {{"Files", '5', "", ""},
+          {"Files/dir", '5', "", ""},
+          {"Files/dir/a.txt", '0', "alpha", ""},
+          {"Files/dir/b.txt", '0', "beta", ""},
+          {"Files/keep.txt", '0', "keep", ""},
+          {"Files/link.txt", '1', "", "Files/keep.txt"}};
 }
 
-// What BaseTar holds, and enough files that a helper makes them while the rest is parsed.
+inline Buffer BaseTar() {
+  return MakeTar(BaseEntries());
+}
+
+// Those, and enough files that a helper makes them while the rest is parsed.
 inline std::vector<TarEntry> HelpedEntries() {
-  std::vector<TarEntry> entries = {{"Files", '5', "", ""},
-                                   {"Files/dir", '5', "", ""},
-                                   {"Files/dir/a.txt", '0', "alpha", ""},
-                                   {"Files/dir/b.txt", '0', "beta", ""},
-                                   {"Files/keep.txt", '0', "keep", ""},
-                                   {"Files/link.txt", '1', "", "Files/keep.txt"}};
+  auto entries = BaseEntries();
   for (int i = 10; i < 25; ++i)
     entries.push_back({"Files/many/" + std::to_string(i) + ".txt", '0',
                        std::string(1000, static_cast<char>('a' + i - 10)), ""});

@@ -93,7 +93,7 @@ TEST_F(Recovery, SmallFilesThatWereBeingWrittenGo) {
   EXPECT_TRUE(problems->empty());
 }
 
-// A lock file a layer would be a fifth of what a small one costs.
+// To make and remove a lock file takes as long as two files of a layer do.
 TEST_F(Recovery, TheLockOfAStagingFolderServesTheNextAndGoesWithTheDriver) {
   const auto locks = [&] {
     std::vector<std::string> names;

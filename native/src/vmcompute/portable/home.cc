@@ -136,7 +136,7 @@ Expected<fs::Dir> Home::Private() {
   }
   WCLAYER_TRY(root.MakeDirs(kPrivate));
   WCLAYER_ASSIGN(auto folder, root.OpenDir(kPrivate));
-  for (const char* name : {"locks", "staging", "mnt"}) WCLAYER_TRY(folder.MakeDirs(name));
+  for (const char* name : {kLocks, "staging", "mnt"}) WCLAYER_TRY(folder.MakeDirs(name));
   WCLAYER_ASSIGN(const bool there, folder.Exists(kStoreFile));
   if (!there) {
     WCLAYER_ASSIGN(const auto id, fs::FreshName());

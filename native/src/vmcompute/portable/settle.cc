@@ -315,7 +315,7 @@ Expected<bool> HoldsContent(const fs::Dir& layer) {
 
 Expected<fs::FileLock> LockContent(const Home& home, std::string_view id) {
   WCLAYER_ASSIGN(const auto root, home.Root());
-  WCLAYER_ASSIGN(const auto locks, root.OpenDir(Join(kPrivate, "locks")));
+  WCLAYER_ASSIGN(const auto locks, root.OpenDir(Join(kPrivate, kLocks)));
   auto lock = fs::FileLock::Acquire(locks, LowerAscii(id) + "+content", fs::LockMode::kExclusive,
                                     kSettleWait);
   if (!lock) return std::move(lock).error().Of(id);
