@@ -24,6 +24,7 @@ constexpr io::StageOptions kSlabs = {.slab_bytes = 256u << 10, .slabs = 8};
 constexpr std::size_t kHeadBytes = 64u << 10;  // what RecogniseTar looks at
 // A tar that ends before that and is not smaller than this has a helper for its files.
 constexpr std::size_t kLeastHelped = 16u << 10;
+constexpr std::size_t kPieces = 4;
 // Callers that give a digest share one unpack and wait for it however long it takes (S5).
 constexpr std::chrono::milliseconds kShareWait = std::chrono::hours(2);
 
@@ -57,12 +58,47 @@ class AdaptiveSink final : public io::ByteSink {
   std::unique_ptr<io::ThreadedSink> threaded_;
 };
 
+// The digest of the plain tar, looking at it on its way. What a small tar is, all of it, is left to
+// the helper.
+class TarDigest {
+ public:
+  explicit TarDigest(io::Helper& helper) : helper_(&helper) {}
+  ~TarDigest() { helper_->Withdraw(small_); }
+  void Look(Bytes bytes) {
+    const std::uint64_t before = bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
+    if (before == kept_.size() && bytes.size() < kHeadBytes - kept_.size()) {
+      if (kept_.capacity() == 0) kept_.reserve(kHeadBytes);
+      return Append(kept_, bytes);
+    }
+    sha_.Update(kept_);
+    kept_.clear();
+    sha_.Update(bytes);
+  }
+  // There is no more to look at.
+  void GetHelp() { helper_->Ask(small_); }
+  std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+  Expected<std::string> Digest() {
+    WCLAYER_TRY(helper_->Finish(small_));
+    return sha_.FinishText();
+  }
+
+ private:
+  io::Helper* helper_;
+  Buffer kept_;
+  io::Sha256 sha_;
+  io::Helper::Errand small_{[this]() -> wclayer::Status {
+    sha_.Update(kept_);
+    return {};
+  }};
+  std::atomic<std::uint64_t> bytes_{0};
+};
+
 // Looks at the first bytes, then lets `choose` say where they and the rest go.
 class RecognisingSink final : public io::DeferringSink {
  public:
   using Choose = std::function<Expected<std::unique_ptr<TarTarget>>(layer::TarKind)>;
-  RecognisingSink(Choose choose, io::Helper& helper)
-      : choose_(std::move(choose)), helper_(&helper) {}
+  RecognisingSink(Choose choose, TarDigest& digest, io::Helper& helper)
+      : choose_(std::move(choose)), digest_(&digest), helper_(&helper) {}
 
   wclayer::Status Write(Bytes bytes) override {
     if (target_ != nullptr) return Forward(bytes);
@@ -117,16 +153,21 @@ class RecognisingSink final : public io::DeferringSink {
     deferred_ = true;
     // Waking the helper costs as much as one file does: once, when there is enough for it until the
     // rest is sealed too.
-    const std::size_t first = all.size() / 3 * 2;
+    const std::size_t piece = all.size() / kPieces;
+    digest_->GetHelp();
     WCLAYER_TRY(OpenTarget(all));
-    WCLAYER_TRY(Forward(all.first(first)));
-    WCLAYER_TRY(target_->Seal());
-    target_->GetHelp(*helper_);
-    WCLAYER_TRY(Forward(all.subspan(first)));
-    return target_->Seal();
+    for (Bytes rest = all; !rest.empty();) {
+      const Bytes next = rest.first(rest.size() < 2 * piece ? rest.size() : piece);
+      WCLAYER_TRY(Forward(next));
+      WCLAYER_TRY(target_->Seal());
+      if (rest.size() == all.size()) target_->GetHelp(*helper_);
+      rest = rest.subspan(next.size());
+    }
+    return {};
   }
 
   Choose choose_;
+  TarDigest* digest_;
   io::Helper* helper_;
   Buffer head_;
   bool deferred_ = false;
@@ -161,6 +202,7 @@ class StreamedLayer final : public TarTarget {
   wclayer::Status Finish() override {
     WCLAYER_TRY(importer_->Finish());
     if (helper_ == nullptr) return skeleton_->Finish();
+    helper_->Ask(rest_);
     helper_->Ask(skeleton_end_);
     return {};
   }
@@ -181,6 +223,7 @@ class StreamedLayer final : public TarTarget {
     if (helper_ != nullptr) {
       WCLAYER_TRY(helper_->Finish(skeleton_end_));
       WCLAYER_TRY(helper_->Finish(files_));
+      WCLAYER_TRY(helper_->Finish(rest_));
     }
     return import_->End();
   }
@@ -188,6 +231,7 @@ class StreamedLayer final : public TarTarget {
     if (helper_ == nullptr) return;
     helper_->Withdraw(skeleton_end_);
     helper_->Withdraw(files_);
+    helper_->Withdraw(rest_);
   }
 
  private:
@@ -199,6 +243,7 @@ class StreamedLayer final : public TarTarget {
   ParentChain chain_;
   io::Helper* helper_ = nullptr;
   io::Helper::Errand files_{[this] { return import_->RunSealed(); }};
+  io::Helper::Errand rest_{[this] { return import_->RunSealed(); }};
   io::Helper::Errand skeleton_end_{[this] { return skeleton_->Finish(); }};
   std::unique_ptr<TableImport> import_;
   fs::Dir layer_;    // being built; its private folder is
@@ -270,28 +315,13 @@ class HomeTarget final : public TarTarget {
   std::unique_ptr<layer::FolderUntar> untar_;
 };
 
-// The digest of the plain tar, looking at it on its way.
-class TarDigest {
- public:
-  void Look(Bytes bytes) {
-    sha_.Update(bytes);
-    bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
-  }
-  std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
-  std::string Digest() { return sha_.FinishText(); }
-
- private:
-  io::Sha256 sha_;
-  std::atomic<std::uint64_t> bytes_{0};
-};
-
 bool Matches(const Record& record, const ApplyOptions& options, const ParentChain& chain) {
   const bool asked = !options.expected_diff_id.empty() || !options.expected_blob_digest.empty();
   return asked &&
          (options.expected_diff_id.empty() || options.expected_diff_id == record.diff_id) &&
          (options.expected_blob_digest.empty() ||
           options.expected_blob_digest == record.blob_digest) &&
-         SameId(record.parent, chain.empty() ? "" : chain.ids.front());
+         SameId(record.parent(), chain.parent());
 }
 
 }  // namespace
@@ -341,7 +371,8 @@ class LayerFill final : public ApplyStream {
       : core_(&core),
         id_(std::move(id)),
         options_(std::move(options)),
-        target_([this](layer::TarKind kind) { return Choose(kind); }, core.helper()),
+        tar_digest_(core.helper()),
+        target_([this](layer::TarKind kind) { return Choose(kind); }, tar_digest_, core.helper()),
         to_target_(target_, &target_, [this](Bytes bytes) { tar_digest_.Look(bytes); }),
         inflate_(to_target_, {.max_zstd_window_log = core.options().max_zstd_window_log}),
         to_inflate_(inflate_, nullptr, [this](Bytes bytes) { blob_sha_.Update(bytes); }) {}
@@ -370,7 +401,7 @@ class LayerFill final : public ApplyStream {
   Expected<ApplyResult> Commit() {
     WCLAYER_TRY(First().Finish());
     ApplyResult result;
-    result.diff_id = tar_digest_.Digest();
+    WCLAYER_ASSIGN(result.diff_id, tar_digest_.Digest());
     result.blob_digest = plain_ ? result.diff_id : blob_sha_.FinishText();
     result.blob_bytes = blob_bytes_;
     result.tar_bytes = tar_digest_.bytes();
@@ -390,7 +421,7 @@ class LayerFill final : public ApplyStream {
     Record record;
     record.diff_id = result.diff_id;
     record.blob_digest = result.blob_digest;
-    record.parent = chain_.empty() ? "" : chain_.ids.front();
+    record.parents = chain_.ids;
     record.format = format_;
     record.size_bytes = result.size_bytes;
     record.tar_bytes = result.tar_bytes;
@@ -428,8 +459,8 @@ class LayerFill final : public ApplyStream {
   io::Sha256 blob_sha_;
   std::uint64_t blob_bytes_ = 0;
   bool plain_ = false;
-  RecognisingSink target_;
   TarDigest tar_digest_;
+  RecognisingSink target_;
   AdaptiveSink to_target_;
   io::Decompressor inflate_;
   AdaptiveSink to_inflate_;
@@ -498,8 +529,7 @@ Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::st
     if (recorded->ids != fill->chain_.ids) {
       return Error(Errc::kInvalidArgument,
                    "it was created on '" +
-                       (recorded->empty() ? std::string() : recorded->ids.front()) + "', not on '" +
-                       (fill->chain_.empty() ? std::string() : fill->chain_.ids.front()) + "'");
+                       recorded->parent() + "', not on '" + fill->chain_.parent() + "'");
     }
     // Without the count's lock, which comes before the layer's: who mounts it now waits for that.
     WCLAYER_ASSIGN(const std::int64_t count, core.mounts_.CountAtMost(found->platform));
@@ -552,9 +582,8 @@ Expected<std::unique_ptr<ApplyStream>> LayerFill::OpenRepair(Core& core, const s
   auto chain = core.home_.ReadChain(found.id);
   // The record says what the chain file should.
   if (fill->recorded_) {
-    const std::string first = chain && !chain->empty() ? chain->ids.front() : "";
-    if (!chain || !SameId(first, fill->recorded_->parent))
-      chain = core.ChainBelow(fill->recorded_->parent);
+    const std::string parent = fill->recorded_->parent();
+    if (!chain || !SameId(chain->parent(), parent)) chain = core.ChainBelow(parent);
   }
   if (!chain) return std::move(chain).error();
   fill->chain_ = *std::move(chain);

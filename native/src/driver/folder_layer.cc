@@ -134,7 +134,7 @@ wclayer::Status InPlace::Run(const Record& record,
                              const std::function<wclayer::Status()>& fill) const {
   const auto work = [&]() -> wclayer::Status {
     if (!existed_) {
-      WCLAYER_TRY(core_->platform().Create(id_, chain_.empty() ? "" : chain_.ids.front()));
+      WCLAYER_TRY(core_->platform().Create(id_, chain_.parent()));
     }
     WCLAYER_TRY(fill());
     const StoreHome& home = core_->home();
@@ -167,7 +167,7 @@ wclayer::Status InPlace::Undo(const Core& core, const std::string& id, bool exis
   }
   WCLAYER_TRY(core.platform().Destroy(id));
   if (!existed) return {};
-  WCLAYER_TRY(core.platform().Create(id, chain.empty() ? "" : chain.ids.front()));
+  WCLAYER_TRY(core.platform().Create(id, chain.parent()));
   return core.home().WriteChain(id, chain);
 }
 

@@ -262,7 +262,7 @@ wclayer::Status Core::CreateLayer(const std::string& id, const ParentChain& chai
     const std::uint64_t size = size_bytes != 0 ? size_bytes : options_.scratch_size_bytes;
     if (made && size != 0) made = platform_.Expand(id, size);
   } else {
-    made = platform_.Create(id, chain.empty() ? "" : chain.ids.front());
+    made = platform_.Create(id, chain.parent());
   }
   if (made) made = home_.WriteChain(id, chain);
   if (made) return {};
@@ -463,7 +463,7 @@ Expected<Core::Lying> Core::LookAt(const std::string& id) {
   auto state = StateOf(id, layer.platform);
   auto chain = home_.ReadChain(id);
   auto record = home_.ReadRecord(id);
-  if (chain && !chain->empty()) summary.parent = chain->ids.front();
+  if (chain) summary.parent = chain->parent();
   summary.kind = summary.parent.empty() ? "base" : "layer";
   if (!state || !chain || !record || (*state & vmcompute::kStateDamaged) != 0) {
     summary.state = "damaged";

@@ -25,6 +25,7 @@ struct ParentChain {
   std::vector<std::string> paths;  // absolute
 
   bool empty() const { return ids.empty(); }
+  std::string parent() const { return ids.empty() ? std::string() : ids.front(); }
   ParentChain From(std::size_t first) const;  // the tail that begins with parent number `first`
 };
 

@@ -77,7 +77,7 @@ Status StoreHome::WriteAlias(const std::string& id, const std::string& alias) co
 // recorded: a base layer, or one of another tool (driver-semantics §0).
 Expected<ParentChain> StoreHome::RecordedChain(const std::string& id) const {
   ParentChain chain;
-  for (const char* file : {".wclayer/writable.json", ".wclayer/parents.json"}) {
+  for (const char* file : {".wclayer/writable.json", ".wclayer/parents.json", kRecordFile}) {
     auto text = dir_.ReadSmall(id + "/" + file, kMaxJsonBytes);
     if (!text && fs::IsAbsent(text.error())) continue;
     if (!text) return std::move(text).error().Of(id);
@@ -152,7 +152,9 @@ Expected<std::optional<Record>> StoreHome::ReadRecord(const std::string& id) con
   Record record;
   record.diff_id = json->StringOr("diffId", "");
   record.blob_digest = json->StringOr("blobDigest", "");
-  record.parent = json->StringOr("parent", "");
+  if (const Json* parents = json->Find("parents")) {
+    for (const Json& parent : parents->array) record.parents.push_back(parent.string);
+  }
   record.format = json->StringOr("format", kOciFormat);
   record.size_bytes = json->IntOr("sizeBytes", 0);
   record.tar_bytes = static_cast<std::uint64_t>(json->IntOr("tarBytes", 0));
@@ -162,11 +164,13 @@ Expected<std::optional<Record>> StoreHome::ReadRecord(const std::string& id) con
 }
 
 std::string StoreHome::RecordText(const Record& record) {
+  Json parents = Json::Array();
+  for (const std::string& parent : record.parents) parents.array.push_back(Json::Of(parent));
   Json json = Json::Object();
   json.Add("version", Json::Of(std::int64_t{1}))
       .Add("diffId", Json::Of(record.diff_id))
       .Add("blobDigest", Json::Of(record.blob_digest))
-      .Add("parent", Json::Of(record.parent))
+      .Add("parents", std::move(parents))
       .Add("format", Json::Of(record.format))
       .Add("sizeBytes", Json::Of(record.size_bytes))
       .Add("tarBytes", Json::Of(static_cast<std::int64_t>(record.tar_bytes)))

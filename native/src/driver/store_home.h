@@ -31,7 +31,8 @@ inline constexpr char kOciFormat[] = "oci";
 struct Record {
   std::string diff_id;
   std::string blob_digest;
-  std::string parent;  // id, "" for none
+  std::vector<std::string> parents;  // ids, immediate parent first; none: a base layer
+  std::string parent() const { return parents.empty() ? std::string() : parents.front(); }
   std::string format = kOciFormat;
   std::int64_t size_bytes = 0;
   std::uint64_t tar_bytes = 0;

@@ -88,6 +88,7 @@ class Dir {
   // One system call however long the path, which follows links on the way: to compare with an
   // earlier one, and for nothing else.
   Expected<Stamp> StampOf(std::string_view path) const;
+  static Expected<Stamp> StampOfAbsolute(const std::string& path);
   Expected<std::string> ReadLink(std::string_view path) const;
   // Every entry but . and .., in no order.
   Status Visit(const std::function<Status(std::string_view name, Type type)>& visit) const;

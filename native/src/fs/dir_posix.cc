@@ -148,6 +148,16 @@ Type TypeOfDirent(unsigned char type) {
   }
 }
 
+Expected<Stamp> StampAt(int dir, const std::string& path) {
+  struct statx info {};
+  if (::statx(dir, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_AS_STAT,
+              STATX_INO | STATX_SIZE | STATX_CTIME, &info) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return Stamp();
+    return SystemError(errno, "statx", path);
+  }
+  return Stamp{info.stx_ino, info.stx_size, info.stx_ctime.tv_sec, info.stx_ctime.tv_nsec};
+}
+
 Expected<Info> StatAt(int dir, const char* name, int flags, std::string_view path) {
   struct statx info {};
   if (::statx(dir, name, flags | AT_STATX_SYNC_AS_STAT, STATX_BASIC_STATS | STATX_BTIME, &info) !=
@@ -245,13 +255,11 @@ Expected<UniqueFd> Dir::CreateFile(std::string_view path, std::uint32_t mode) co
 
 Expected<Stamp> Dir::StampOf(std::string_view path) const {
   WCLAYER_TRY(CheckPath(path));
-  struct statx info {};
-  if (::statx(fd(), std::string(path).c_str(), AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_AS_STAT,
-              STATX_INO | STATX_SIZE | STATX_CTIME, &info) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return Stamp();
-    return SystemError(errno, "statx", path);
-  }
-  return Stamp{info.stx_ino, info.stx_size, info.stx_ctime.tv_sec, info.stx_ctime.tv_nsec};
+  return StampAt(fd(), std::string(path));
+}
+
+Expected<Stamp> Dir::StampOfAbsolute(const std::string& path) {
+  return StampAt(AT_FDCWD, path);
 }
 
 Expected<Info> Dir::Stat(std::string_view path) const {

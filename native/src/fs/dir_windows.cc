@@ -266,6 +266,14 @@ Expected<Stamp> Dir::StampOf(std::string_view path) const {
   return Stamp{info->inode, info->size, info->ctime_seconds, info->ctime_nanos};
 }
 
+Expected<Stamp> Dir::StampOfAbsolute(const std::string& path) {
+  const std::size_t name = path.find_last_of(kSeparator) + 1;
+  auto folder = OpenAbsolute(path.substr(0, name));
+  if (folder) return folder->StampOf(std::string_view(path).substr(name));
+  if (IsGone(folder.error())) return Stamp();
+  return std::move(folder).error();
+}
+
 Expected<Info> Dir::Stat(std::string_view path) const {
   if (path.empty()) return StatFd(fd());
   WCLAYER_ASSIGN(const UniqueFd entry, OpenEntry(fd(), path, FILE_READ_ATTRIBUTES));

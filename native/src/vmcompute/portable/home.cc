@@ -338,8 +338,8 @@ Status Home::WriteChain(const fs::Dir& layer, const std::vector<std::string>& pa
 
 Expected<std::vector<std::string>> Home::ParentsOf(std::string_view id) const {
   WCLAYER_ASSIGN(const auto layer, OpenLayer(id));
-  for (const char* file : {kWritableFile, kParentsFile}) {
-    const std::string path = Join(kPrivate, file);
+  for (const std::string& path :
+       {Join(kPrivate, kWritableFile), Join(kPrivate, kParentsFile), std::string(kCommitRecord)}) {
     WCLAYER_ASSIGN(const bool there, layer.Exists(path));
     if (!there) continue;
     WCLAYER_ASSIGN(const auto json, ReadJson(layer, path));

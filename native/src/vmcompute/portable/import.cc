@@ -118,7 +118,10 @@ Status Import::FinishStaging() {
   read_file_.reset();
   WCLAYER_TRY(metadata_->Finish());
   metadata_.reset();
-  WCLAYER_TRY(home_->WriteParents(staging_->dir(), parent_ids_, fs::Durability::kNone));
+  // The record that a driver puts there says them too: one file less for each layer.
+  WCLAYER_ASSIGN(const bool recorded, staging_->dir().Exists(kCommitRecord));
+  if (!recorded)
+    WCLAYER_TRY(home_->WriteParents(staging_->dir(), parent_ids_, fs::Durability::kNone));
   // Windows renames no folder with an open file in it.
   levels_.clear();
   payload_.reset();

@@ -53,27 +53,27 @@ bool Busy(const Error& error) {
 Expected<std::unique_ptr<Staging>> Staging::Begin(std::shared_ptr<Home> home) {
   std::unique_ptr<Staging> staging(new Staging());
   staging->home_ = std::move(home);
-  WCLAYER_ASSIGN(const auto own, staging->home_->Private());
   // The lock first: a folder without one is anybody's to clear.
-  WCLAYER_TRY(staging->Lock(own));
-  WCLAYER_ASSIGN(staging->all_, own.OpenDir(kStaging));
-  WCLAYER_TRY(staging->all_.MakeDir(staging->lock_.name));
-  WCLAYER_ASSIGN(staging->dir_, staging->all_.OpenDir(staging->lock_.name));
+  WCLAYER_TRY(staging->Lock());
+  WCLAYER_TRY(staging->lock_.all.MakeDir(staging->lock_.name));
+  WCLAYER_ASSIGN(staging->dir_, staging->lock_.all.OpenDir(staging->lock_.name));
   WCLAYER_TRY(staging->dir_.MakeDir(kPrivate));
   staging->path_ = staging->home_->PrivatePath(Join(kStaging, staging->lock_.name));
   return staging;
 }
 
-Status Staging::Lock(const fs::Dir& own) {
+Status Staging::Lock() {
   if (auto kept = home_->TakeStagingLock()) {
     // A home that was removed meanwhile took the lock's file with it.
-    const auto stamp = own.StampOf(kept->file);
+    const auto stamp = fs::Dir::StampOfAbsolute(home_->PrivatePath(kept->file));
     if (stamp && *stamp == kept->stamp) {
       lock_ = *std::move(kept);
       return {};
     }
   }
+  WCLAYER_ASSIGN(const auto own, home_->Private());
   StagingLock fresh;
+  WCLAYER_ASSIGN(fresh.all, own.OpenDir(kStaging));
   WCLAYER_ASSIGN(fresh.name, fs::FreshName());
   fresh.file = Join(kLocks, std::string(kStagingLock) + fresh.name);
   fresh.process = fs::ProcessId();
@@ -94,7 +94,7 @@ Staging::~Staging() {
   dir_ = fs::Dir();
   // What cannot be removed now is removed by the next Recover.
   Quietly([this]() -> Status {
-    if (all_ && !moved_) WCLAYER_TRY(all_.RemoveTree(lock_.name));
+    if (lock_.all && !moved_) WCLAYER_TRY(lock_.all.RemoveTree(lock_.name));
     home_->KeepStagingLock(std::move(lock_));
     return {};
   });
@@ -128,16 +128,16 @@ Status Staging::Publish(const std::string& id, bool flush) {
   if (durability != fs::Durability::kNone) WCLAYER_TRY(dir_.SyncFileSystem());
   if (stub_name.empty()) {
     WCLAYER_TRY(fs::NoteCapitals(root, id));
-    auto renamed = all_.Rename(lock_.name, root, id, RenameMode::kNoReplace);
+    auto renamed = lock_.all.Rename(lock_.name, root, id, RenameMode::kNoReplace);
     if (!renamed) return renamed.error().sys_errno == EEXIST ? filled : std::move(renamed).error();
     moved_ = true;
   } else {
-    WCLAYER_TRY(all_.Rename(lock_.name, root, stub_name, RenameMode::kExchange));
+    WCLAYER_TRY(lock_.all.Rename(lock_.name, root, stub_name, RenameMode::kExchange));
     // Someone may have filled the stub meanwhile: then theirs stays.
-    WCLAYER_ASSIGN(const auto out, all_.OpenDir(lock_.name));
+    WCLAYER_ASSIGN(const auto out, lock_.all.OpenDir(lock_.name));
     WCLAYER_ASSIGN(const bool was_filled, HoldsContent(out));
     if (was_filled) {
-      WCLAYER_TRY(all_.Rename(lock_.name, root, stub_name, RenameMode::kExchange));
+      WCLAYER_TRY(lock_.all.Rename(lock_.name, root, stub_name, RenameMode::kExchange));
       return filled;
     }
   }
@@ -191,7 +191,7 @@ Status Staging::Replace(const std::string& id) {
   }
   const auto durability = home_->durability();
   if (durability != fs::Durability::kNone) WCLAYER_TRY(dir_.SyncFileSystem());
-  WCLAYER_TRY(all_.Rename(lock_.name, root, *folder, RenameMode::kExchange));
+  WCLAYER_TRY(lock_.all.Rename(lock_.name, root, *folder, RenameMode::kExchange));
   return durability == fs::Durability::kFull ? root.Sync() : Status();
 }
 

@@ -36,14 +36,13 @@ class Staging {
 
  private:
   Staging() = default;
-  Status Lock(const fs::Dir& own);
+  Status Lock();
   Status KeepFilesOf(const fs::Dir& stub) const;
   Status MoveInto(const fs::Dir& layer) const;
 
   std::shared_ptr<Home> home_;
-  StagingLock lock_;
+  StagingLock lock_;  // with the folder that ours is in
   std::string path_;
-  fs::Dir all_;  // of those being filled
   fs::Dir dir_;
   bool moved_ = false;  // nothing is left of it there
 };
