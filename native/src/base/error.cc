@@ -70,7 +70,10 @@ std::string Error::ToString() const {
 }
 
 Error SystemError(int number, std::string_view call, std::string_view path) {
-  Error error(CodeOfErrno(number), std::generic_category().message(number));
+  // Most that is looked for is not there, and the system's words take a while to find.
+  static const std::string absent = std::generic_category().message(ENOENT);
+  Error error(CodeOfErrno(number),
+              number == ENOENT ? absent : std::generic_category().message(number));
   error.sys_errno = number;
   error.operation = call;
   error.path = path;

@@ -169,10 +169,20 @@ void WriteEscape(std::string& out, std::uint32_t unit) {
   for (int shift = 12; shift >= 0; shift -= 4) out += kHex[unit >> shift & 15];
 }
 
+bool IsPlain(char c) {
+  return c >= ' ' && c < 0x7F && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+}
+
 void WriteText(std::string& out, std::string_view text) {
   out += '"';
   for (std::size_t length = 0; !text.empty();
        text.remove_prefix(std::max<std::size_t>(length, 1))) {
+    length = static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), IsPlain) -
+                                      text.begin());
+    if (length != 0) {
+      out += text.substr(0, length);
+      continue;
+    }
     length = CharacterBytes(text);
     const std::string_view character = text.substr(0, length);
     const auto c = static_cast<unsigned char>(text[0]);

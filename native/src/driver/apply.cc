@@ -527,9 +527,8 @@ Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::st
       return std::unique_ptr<ApplyStream>(std::move(fill));
     }
     if (recorded->ids != fill->chain_.ids) {
-      return Error(Errc::kInvalidArgument,
-                   "it was created on '" +
-                       recorded->parent() + "', not on '" + fill->chain_.parent() + "'");
+      return Error(Errc::kInvalidArgument, "it was created on '" + recorded->parent() +
+                                               "', not on '" + fill->chain_.parent() + "'");
     }
     // Without the count's lock, which comes before the layer's: who mounts it now waits for that.
     WCLAYER_ASSIGN(const std::int64_t count, core.mounts_.CountAtMost(found->platform));

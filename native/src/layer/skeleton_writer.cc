@@ -16,8 +16,9 @@ namespace wclayer::layer {
 namespace {
 
 constexpr std::size_t kExtraBuffer = 64u << 10;
-constexpr std::size_t kRawHeadBytes = 5;    // RAW, u32 size
-constexpr std::size_t kMaxSmallOp = 64;     // every other operation is shorter
+constexpr std::size_t kFirstBlock = 32u << 10;  // grows
+constexpr std::size_t kRawHeadBytes = 5;        // RAW, u32 size
+constexpr std::size_t kMaxSmallOp = 64;         // every other operation is shorter
 constexpr std::size_t kFrameBytes = 64;     // beyond the bound: of a frame's beginning and a flush
 constexpr std::size_t kLeastRawPiece = 64;  // no smaller piece at a block's end
 
@@ -73,6 +74,7 @@ struct SkeletonWriter::State {
 
 Status SkeletonWriter::State::Open(fs::Dir in) {
   folder = std::move(in);
+  block.reserve(kFirstBlock);
   WCLAYER_ASSIGN(file, folder.CreateFile(skeleton::kFile));
   zstd = ZSTD_createCCtx();
   if (zstd == nullptr) throw std::bad_alloc();

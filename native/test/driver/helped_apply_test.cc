@@ -1,5 +1,6 @@
 // Tars that are read whole before they are parsed: somebody else makes their files meanwhile.
 #include "driver/fixture.h"
+#include "io/digest.h"
 #include "support/temporary_folder.h"
 
 namespace wclayer::test {
@@ -30,6 +31,31 @@ TEST_F(HelpedApply, GivesBackWhatItWasGiven) {
   const auto problems = driver_->Verify({}, VerifyDepth::kFull);
   ASSERT_TRUE(problems);
   EXPECT_TRUE(problems->empty());
+}
+
+// On both sides of what is left to the helper, and of what gets a thread, whatever comes first.
+TEST_F(HelpedApply, TheDigestIsOfTheWholeTar) {
+  int layers = 0;
+  for (const std::size_t payload : {10u << 10, 30u << 10, 50u << 10, 62u << 10, 3u << 20}) {
+    Buffer tar = WithMore({{"Files/more", '0', std::string(payload, 'x'), ""}});
+    io::Sha256 sha;
+    sha.Update(tar);
+    const std::string digest = sha.FinishText();
+    for (const std::size_t first : {1u, 5'000u, 40'000u, 65'535u, 65'536u, 65'537u, 2u << 20}) {
+      const std::string id = "layer-" + std::to_string(layers++);
+      ApplyOptions options;
+      options.parent = "";
+      auto apply = driver_->ApplyDiff(id, options);
+      ASSERT_TRUE(apply);
+      const std::size_t cut = std::min(first, tar.size());
+      ASSERT_TRUE((*apply)->Write(Bytes(tar).first(cut)));
+      ASSERT_TRUE((*apply)->Write(Bytes(tar).subspan(cut)));
+      const auto result = (*apply)->Finish();
+      ASSERT_TRUE(result) << result.error().ToString();
+      EXPECT_EQ(result->diff_id, digest) << payload << " first " << first;
+      EXPECT_EQ(result->tar_bytes, tar.size());
+    }
+  }
 }
 
 // Entries that need a file which is yet to be made: another name of it, one that takes its place.

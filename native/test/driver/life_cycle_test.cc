@@ -101,7 +101,11 @@ TEST_F(LifeCycle, ALayerThatLostItsChainFileKnowsItsParents) {
   Open();
   ASSERT_TRUE(Apply("base", "", BaseTar()));
   ASSERT_TRUE(Apply("child", "base", ChildTar()));
+  const auto changes = ChangeLines("child");
   std::filesystem::remove(home_ / "child" / "layerchain.json");
+  EXPECT_FALSE(std::filesystem::exists(home_ / "child" / ".wclayer" / "parents.json"))
+      << "the record says them";
+  EXPECT_EQ(*ChangeLines("child"), *changes);
   const auto layers = driver_->List();
   ASSERT_TRUE(layers);
   EXPECT_EQ(layers->at(1).parent, "base");

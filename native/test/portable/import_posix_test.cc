@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "backup/reparse.h"
+#include "portable/home.h"
 #include "portable/metadata.h"
 #include "portable/names.h"
 #include "store_fixture.h"
@@ -414,6 +415,27 @@ TEST_F(ImportTest, FillsACreatedLayerAndKeepsItsFiles) {
   EXPECT_EQ(table_.ImportLayerBegin(&info_, u"Layer", nullptr, 0, &context),
             vmcompute::kAlreadyExists);
   EXPECT_EQ(LastCode(), Errc::kLayerExists);
+}
+
+// Beside what a driver records, no file for them alone.
+TEST_F(ImportTest, ARecordSaysTheParents) {
+  ASSERT_EQ(Import("base", {}, {Folder("Files")}), kOk);
+  EXPECT_TRUE(files::exists(home_path_ + "/base/.wclayer/parents.json"));
+  const std::vector<std::string> parents = {"base"};
+  const Chain chain = Parents(parents);
+  void* context = nullptr;
+  ASSERT_EQ(table_.ImportLayerBegin(&info_, u"l", chain.data(), chain.size(), &context), kOk);
+  vmcompute::Utf16 folder = nullptr;
+  ASSERT_EQ(table_.extensions->ImportLayerFolder(context, &folder), kOk);
+  WriteFile(ToUtf8(folder) + "/record.json", "{\"parents\":[\"base\"]}");
+  std::uint64_t ordinal = 0;
+  ASSERT_EQ(Put(context, Folder("Files"), ordinal), kOk);
+  ASSERT_EQ(table_.ImportLayerEnd(context), kOk) << LastError().message;
+  EXPECT_FALSE(files::exists(home_path_ + "/l/.wclayer/parents.json"));
+  portable::Home home(home_path_);
+  const auto recorded = home.ParentsOf("l");
+  ASSERT_TRUE(recorded);
+  EXPECT_EQ(*recorded, parents);
 }
 
 TEST_F(ImportTest, TwoImportsOfOneIdMakeOneLayer) {

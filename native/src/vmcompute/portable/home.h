@@ -24,6 +24,7 @@ inline constexpr char kPrivate[] = ".wclayer";
 inline constexpr char kLocks[] = "locks";  // a folder in that of a home
 // The driver's record of what a layer was filled with, and on which parents (store §3).
 inline constexpr char kCommitRecord[] = ".wclayer/record.json";
+inline constexpr char kCommitRecordName[] = "record.json";  // in the private folder
 
 // What CreateSandboxLayer recorded (".wclayer/writable.json" of the layer).
 struct WritableRecord {
@@ -55,6 +56,7 @@ struct StagingLock {
   fs::FileLock lock;
   fs::Stamp stamp;            // of that file while it is this lock's
   std::uint64_t process = 0;  // that made it: one that it forked has the lock as well
+  fs::Dir root;               // of the home
   fs::Dir all;                // the folder of staging folders
 };
 

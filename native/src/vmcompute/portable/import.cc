@@ -119,7 +119,7 @@ Status Import::FinishStaging() {
   WCLAYER_TRY(metadata_->Finish());
   metadata_.reset();
   // The record that a driver puts there says them too: one file less for each layer.
-  WCLAYER_ASSIGN(const bool recorded, staging_->dir().Exists(kCommitRecord));
+  WCLAYER_ASSIGN(const bool recorded, private_.Exists(kCommitRecordName));
   if (!recorded)
     WCLAYER_TRY(home_->WriteParents(staging_->dir(), parent_ids_, fs::Durability::kNone));
   // Windows renames no folder with an open file in it.

@@ -73,6 +73,7 @@ Status Staging::Lock() {
   }
   WCLAYER_ASSIGN(const auto own, home_->Private());
   StagingLock fresh;
+  WCLAYER_ASSIGN(fresh.root, home_->MakeRoot());
   WCLAYER_ASSIGN(fresh.all, own.OpenDir(kStaging));
   WCLAYER_ASSIGN(fresh.name, fs::FreshName());
   fresh.file = Join(kLocks, std::string(kStagingLock) + fresh.name);
@@ -113,7 +114,7 @@ Status Staging::KeepFilesOf(const fs::Dir& stub) const {
 }
 
 Status Staging::Publish(const std::string& id, bool flush) {
-  WCLAYER_ASSIGN(const auto root, home_->MakeRoot());
+  const fs::Dir& root = lock_.root;
   const auto durability = flush ? home_->durability() : fs::Durability::kNone;
   WCLAYER_ASSIGN(const std::string stub_name, fs::FindFolder(root, id));
   const Error filled = Error(Errc::kLayerExists, "the layer is filled already").Of(id);
