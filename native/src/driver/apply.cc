@@ -24,7 +24,7 @@ constexpr io::StageOptions kSlabs = {.slab_bytes = 256u << 10, .slabs = 8};
 constexpr std::size_t kHeadBytes = 64u << 10;  // what RecogniseTar looks at
 // A tar that ends before that and is not smaller than this has a helper for its files.
 constexpr std::size_t kLeastHelped = 16u << 10;
-constexpr std::size_t kPieces = 4;
+constexpr std::size_t kPieces = 4;  // that its files are sealed in
 // Callers that give a digest share one unpack and wait for it however long it takes (S5).
 constexpr std::chrono::milliseconds kShareWait = std::chrono::hours(2);
 
@@ -151,8 +151,9 @@ class RecognisingSink final : public io::DeferringSink {
     const Bytes all = head_;
     if (all.size() < kLeastHelped) return Start(all);
     deferred_ = true;
-    // Waking the helper costs as much as one file does: once, when there is enough for it until the
-    // rest is sealed too.
+    // Waking the helper costs as much as one file does: for the digest while the target is made,
+    // and for the first piece's files; it makes those of each further piece while the next is
+    // parsed.
     const std::size_t piece = all.size() / kPieces;
     digest_->GetHelp();
     WCLAYER_TRY(OpenTarget(all));
