@@ -338,15 +338,20 @@ Status Home::WriteChain(const fs::Dir& layer, const std::vector<std::string>& pa
 
 Expected<std::vector<std::string>> Home::ParentsOf(std::string_view id) const {
   WCLAYER_ASSIGN(const auto layer, OpenLayer(id));
-  for (const std::string& path :
-       {Join(kPrivate, kWritableFile), Join(kPrivate, kParentsFile), std::string(kCommitRecord)}) {
+  for (const char* file : {kWritableFile, kParentsFile}) {
+    const std::string path = Join(kPrivate, file);
     WCLAYER_ASSIGN(const bool there, layer.Exists(path));
     if (!there) continue;
     WCLAYER_ASSIGN(const auto json, ReadJson(layer, path));
     return Strings(json.Find("parents"), path);
   }
-  WCLAYER_ASSIGN(const bool there, layer.Exists(kLayerChainFile));
-  if (!there) return std::vector<std::string>();
+  WCLAYER_ASSIGN(const bool chained, layer.Exists(kLayerChainFile));
+  if (!chained) {
+    WCLAYER_ASSIGN(const bool recorded, layer.Exists(kCommitRecord));
+    if (!recorded) return std::vector<std::string>();
+    WCLAYER_ASSIGN(const auto json, ReadJson(layer, kCommitRecord));
+    return Strings(json.Find("parents"), kCommitRecord);
+  }
   WCLAYER_ASSIGN(const auto json, ReadJson(layer, kLayerChainFile));
   WCLAYER_ASSIGN(auto parents, Strings(&json, kLayerChainFile));
   for (auto& parent : parents) {

@@ -93,7 +93,8 @@ class Home {
   Expected<WritableRecord> ReadWritable(std::string_view id) const;
   Status WriteWritable(const fs::Dir& layer, const WritableRecord& record) const;
   // Ids of the parents, immediate one first, as recorded by import or CreateSandboxLayer, else by
-  // layerchain.json (of which only last components count). Empty: a base layer.
+  // layerchain.json (of which only last components count), else by the driver's record. Empty: a
+  // base layer.
   Expected<std::vector<std::string>> ParentsOf(std::string_view id) const;
   // Records the parents of a layer that is being made, in its private folder, which is there.
   Status WriteParents(const fs::Dir& layer, const std::vector<std::string>& parents,
