@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "base/page_buffer.h"
 #include "wclayer/driver.h"
 
 namespace wclayer {
@@ -71,8 +72,17 @@ class Bench {
     if (file < 0) return SystemError(errno, "open", tar);
     Status status;
     ssize_t count = 1;
-    while (status && (count = ::read(file, piece_.data(), piece_.size())) > 0) {
-      status = apply->Write(Bytes(piece_).first(static_cast<std::size_t>(count)));
+    while (status && count > 0) {
+      const auto room = apply->Room();
+      if (!room) {
+        status = room.error();
+        break;
+      }
+      const MutableBytes into = room->empty() ? MutableBytes(piece_) : *room;
+      count = ::read(file, into.data(), into.size());
+      if (count <= 0) break;
+      const Bytes came = into.first(static_cast<std::size_t>(count));
+      status = room->empty() ? apply->Write(came) : apply->Filled(came.size());
     }
     ::close(file);
     if (!status) return std::move(status).error();
@@ -122,7 +132,7 @@ class Bench {
   }
 
   const vmcompute::Table& table_ = vmcompute::Portable();
-  Buffer piece_ = Buffer(kPieceBytes);
+  PageBuffer piece_ = PageBuffer(kPieceBytes);
   std::string home_;
   std::unique_ptr<Driver> driver_;
 };

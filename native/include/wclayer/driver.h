@@ -199,6 +199,10 @@ class ApplyStream {
  public:
   virtual ~ApplyStream() = default;
   virtual Status Write(Bytes bytes) = 0;
+  // Memory that the next bytes may be put into, valid until the next call; Filled says how many
+  // came, in place of a Write that would copy them. Empty: there is none now.
+  virtual Expected<MutableBytes> Room() = 0;
+  virtual Status Filled(std::size_t bytes) = 0;
   virtual Expected<ApplyResult> Finish() = 0;
   virtual bool already_there() const {
     return false;

@@ -46,6 +46,10 @@ class AdaptiveSink final : public io::ByteSink {
     return threaded_->Write(bytes);
   }
   wclayer::Status Finish() override {
+  Expected<MutableBytes> Room() override {
+    return threaded_ == nullptr ? MutableBytes() : threaded_->Room();
+  }
+  wclayer::Status Filled(std::size_t bytes) override { return threaded_->Filled(bytes); }
     return threaded_ == nullptr ? next_->Finish() : threaded_->Finish();
   }
   void Abandon() { threaded_.reset(); }  // waits for what is under way
@@ -374,6 +378,20 @@ class LayerFill final : public ApplyStream {
         options_(std::move(options)),
         tar_digest_(core.helper()),
         target_([this](layer::TarKind kind) { return Choose(kind); }, tar_digest_, core.helper()),
+  // Once it is known what the stream is; whatever is wrong, Write says.
+  Expected<MutableBytes> Room() override {
+    if (already_ || failed_ || cancelled() || blob_bytes_ == 0) return MutableBytes();
+    auto room = First().Room();
+    if (!room) return Fail(std::move(room).error());
+    return room;
+  }
+  wclayer::Status Filled(std::size_t bytes) override {
+    blob_bytes_ += bytes;
+    auto filled = First().Filled(bytes);
+    if (!filled) return Fail(std::move(filled).error());
+    return {};
+  }
+
         to_target_(target_, &target_, [this](Bytes bytes) { tar_digest_.Look(bytes); }),
         inflate_(to_target_, {.max_zstd_window_log = core.options().max_zstd_window_log}),
         to_inflate_(inflate_, nullptr, [this](Bytes bytes) { blob_sha_.Update(bytes); }) {}

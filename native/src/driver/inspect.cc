@@ -7,6 +7,7 @@
 #include "backup/stream.h"
 #include "base/layer_id.h"
 #include "base/limits.h"
+#include "base/page_buffer.h"
 #include "base/upcase.h"
 #include "base/utf16.h"
 #include "driver/core.h"
@@ -217,7 +218,7 @@ class FileSource final : public ByteSource, private backup::Sink {
   };
 
   wclayer::Status ReadMore() {
-    chunk_.resize(kChunkBytes);
+    if (chunk_.empty()) chunk_ = PageBuffer(kChunkBytes);
     WCLAYER_ASSIGN(const std::size_t count, source_->Read(chunk_));
     if (count != 0) return decoder_.Write(Bytes(chunk_).first(count));
     WCLAYER_TRY(decoder_.Finish());
@@ -255,7 +256,7 @@ class FileSource final : public ByteSource, private backup::Sink {
   std::u16string stream_;  // empty: the main data
   std::uint64_t size_;
   backup::Decoder decoder_;
-  Buffer chunk_;
+  PageBuffer chunk_;
   std::deque<Piece> pending_;
   std::uint64_t position_ = 0;
   bool wanted_ = false;

@@ -2,6 +2,7 @@
 #include <cerrno>
 
 #include "base/layer_id.h"
+#include "base/page_buffer.h"
 #include "driver/core.h"
 #include "layer/path_list.h"
 
@@ -97,7 +98,7 @@ wclayer::Status Core::VerifyTar(const std::string& id, const Record& record, Ver
     add(replay.error().path, replay.error().message);
     return {};
   }
-  Buffer slab(1u << 20);
+  PageBuffer slab(1u << 20);
   for (;;) {
     auto count = (*replay)->Read(slab);
     if (!count) {

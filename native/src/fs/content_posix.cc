@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/page_buffer.h"
 #include "fs/dir.h"
 
 namespace wclayer::fs {
@@ -89,7 +90,7 @@ Expected<std::uint64_t> CopyRange(int from, int to, std::uint64_t offset, std::u
 
 Status CopyByHand(int from, int to, std::uint64_t offset, std::uint64_t size) {
   const std::uint64_t end = offset + size;
-  Buffer slab(std::min(size, kSlabBytes));
+  PageBuffer slab(std::min(size, kSlabBytes));
   while (offset < end) {
     const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(end - offset, slab.size()));
     WCLAYER_ASSIGN(const std::size_t count, ReadAt(from, MutableBytes(slab).first(piece), offset));

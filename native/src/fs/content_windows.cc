@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/page_buffer.h"
 #include "base/windows.h"
 #include "fs/dir.h"
 #include "fs/win32.h"
@@ -30,7 +31,7 @@ Error TooShort(std::uint64_t got, std::uint64_t size) {
 
 Status CopyRange(int from, int to, std::uint64_t offset, std::uint64_t size) {
   const std::uint64_t end = offset + size;
-  Buffer slab(std::min(size, kSlabBytes));
+  PageBuffer slab(std::min(size, kSlabBytes));
   while (offset < end) {
     const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(end - offset, slab.size()));
     WCLAYER_ASSIGN(const std::size_t count, ReadAt(from, MutableBytes(slab).first(piece), offset));

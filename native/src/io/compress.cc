@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/page_buffer.h"
 #include "io/chunk_format.h"
 #include "io/thread_error.h"
 
@@ -22,9 +23,9 @@ constexpr std::size_t kMemoryBytes = 48u << 20;
 
 // A chunk on its way through the ring.
 struct Job {
-  Buffer plain;
+  PageBuffer plain;
   std::size_t used = 0;
-  Buffer packed;
+  PageBuffer packed;
   Expected<std::size_t> packed_size{std::size_t{0}};
   bool done = false;
 };
@@ -94,9 +95,9 @@ class ChunkCompressor final : public ByteSink {
     while (!bytes.empty()) {
       if (filled_ - passed_ == jobs_.size()) WCLAYER_TRY(PassOldest());
       Job& job = JobOf(filled_);
-      if (job.plain.empty()) job.plain.resize(format_->chunk_bytes());
+      if (job.plain.empty()) job.plain = PageBuffer(format_->chunk_bytes());
       const std::size_t count = std::min(bytes.size(), job.plain.size() - job.used);
-      std::copy_n(bytes.begin(), count, job.plain.begin() + static_cast<std::ptrdiff_t>(job.used));
+      std::copy_n(bytes.begin(), count, job.plain.begin() + job.used);
       job.used += count;
       bytes = bytes.subspan(count);
       if (job.used == job.plain.size()) WCLAYER_TRY(Submit(job));
@@ -120,7 +121,7 @@ class ChunkCompressor final : public ByteSink {
 
   Status Submit(Job& job) {
     if (filled_ == 0) WCLAYER_TRY(PassOn(format_->Start()));
-    if (job.packed.empty()) job.packed.resize(format_->packed_bytes());
+    if (job.packed.empty()) job.packed = PageBuffer(format_->packed_bytes());
     format_->Saw(Bytes(job.plain).first(job.used));
     if (threads_ > 1) StartWorker();
     if (workers_.empty()) {

@@ -29,6 +29,8 @@ class Decompressor final : public ByteSink {
   explicit Decompressor(ByteSink& next, DecompressOptions options = {});
   ~Decompressor() override;
   Status Write(Bytes bytes) override;
+  Expected<MutableBytes> Room() override;  // of a plain stream
+  Status Filled(std::size_t bytes) override;
   Status Finish() override;
   Compression kind() const;  // kNone until recognised
 

@@ -9,6 +9,7 @@
 namespace wclayer::io {
 namespace {
 
+constexpr std::size_t kSlabBytes = 256u << 10;
 constexpr std::size_t kHeadBytes = 4;                  // decide what the stream is
 constexpr std::uint64_t kRatioFrom = 64u << 20;        // small streams may be as dense as they like
 constexpr std::uint32_t kZstdMagic = 0xFD2FB528;       // RFC 8878 §3.1.1
@@ -33,9 +34,34 @@ Compression Recognise(Bytes head) {
   return Compression::kNone;
 }
 
-Status UnpackedOutput::Pass(Bytes unpacked) {
-  if (unpacked.empty()) return {};
-  produced_ += unpacked.size();
+Expected<MutableBytes> UnpackedOutput::NextRoom() {
+  in_slab_ = false;
+  return next_->Room();
+}
+
+Expected<MutableBytes> UnpackedOutput::Room() {
+  WCLAYER_ASSIGN(const MutableBytes room, NextRoom());
+  if (!room.empty()) return room;
+  in_slab_ = true;
+  if (slab_.empty()) slab_ = PageBuffer(kSlabBytes);
+  return MutableBytes(slab_);
+}
+
+Status UnpackedOutput::Filled(std::size_t bytes) {
+  if (bytes == 0) return {};
+  if (in_slab_) return Pass(Bytes(slab_).first(bytes));
+  WCLAYER_TRY(Count(bytes));
+  return next_->Filled(bytes);
+}
+
+Status UnpackedOutput::Pass(Bytes bytes) {
+  if (bytes.empty()) return {};
+  WCLAYER_TRY(Count(bytes.size()));
+  return next_->Write(bytes);
+}
+
+Status UnpackedOutput::Count(std::uint64_t bytes) {
+  produced_ += bytes;
   if (produced_ > options_.max_output_bytes)
     return LimitError("max_output_bytes", options_.max_output_bytes, produced_);
   const std::uint64_t ratio = std::max<std::uint64_t>(options_.max_ratio, 1);
@@ -44,7 +70,7 @@ Status UnpackedOutput::Pass(Bytes unpacked) {
                                            std::to_string(produced_) +
                                            ": over the limit max_ratio = " + std::to_string(ratio));
   }
-  return next_->Write(unpacked);
+  return {};
 }
 
 Error UnpackedOutput::Bad(const char* format, const std::string& what) const {
@@ -113,6 +139,22 @@ Compression Decompressor::kind() const {
 Status Decompressor::Write(Bytes bytes) {
   if (state_->failure) return *state_->failure;
   return state_->Noting(state_->Take(bytes));
+}
+
+// A plain stream only passes through.
+Expected<MutableBytes> Decompressor::Room() {
+  State& state = *state_;
+  if (state.failure) return *state.failure;
+  if (!state.recognised || state.unpacker != nullptr) return MutableBytes();
+  auto room = state.output.NextRoom();
+  if (!room) state.failure = room.error();
+  return room;
+}
+
+Status Decompressor::Filled(std::size_t bytes) {
+  if (state_->failure) return *state_->failure;
+  state_->output.Consumed(bytes);
+  return state_->Noting(state_->output.Filled(bytes));
 }
 
 Status Decompressor::Finish() {

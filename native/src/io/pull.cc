@@ -1,6 +1,7 @@
 #include "io/pull.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 
 #include "io/digest.h"
@@ -9,7 +10,32 @@
 namespace wclayer::io {
 namespace {
 
+// Of so many bytes the reader's share of the time is taken; what comes first tells little.
+constexpr std::uint64_t kShareWindow = 8u << 20;
 constexpr std::size_t kRead = 1;  // stage of the ring that hands compressed bytes over
+
+// What share of the time somebody takes between Leave and the next Enter.
+class ShareOfTime {
+ public:
+  void Enter() {
+    const auto now = Clock::now();
+    if (left_ != Clock::time_point()) outside_ += now - left_;
+    entered_ = now;
+  }
+  void Leave() {
+    left_ = Clock::now();
+    inside_ += left_ - entered_;
+  }
+  bool IsAtLeast(double share) const { return outside_ >= share * (outside_ + inside_); }
+  void StartAgain() { inside_ = outside_ = {}; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point entered_;
+  Clock::time_point left_;
+  std::chrono::duration<double> inside_{};
+  std::chrono::duration<double> outside_{};
+};
 
 // Takes what a compressor passes on: into a queue while all is one thread, then into a ring.
 class Outlet final : public ByteSink {
@@ -89,6 +115,7 @@ struct PullStream::State {
   }
 
   Expected<std::size_t> Read(MutableBytes buffer);
+  bool ThreadsPay();
   Expected<std::size_t> Generated(MutableBytes buffer);
   Expected<std::size_t> ReadHere(MutableBytes buffer);
   Status PackHere();
@@ -107,13 +134,15 @@ struct PullStream::State {
   Outlet outlet;
   DigestSink packed_sha;
   std::unique_ptr<ByteSink> compressor;
-  Buffer slab;  // of the reader's thread
+  PageBuffer slab;  // of the reader's thread
 
   SlabRing
       ring;  // generate | digest, compress; or generate | digest | hand over; or without digest
   SlabRing::Slab* in_hand = nullptr;  // the reader's
   std::size_t in_hand_at = 0;
 
+  ShareOfTime reader;
+  std::uint64_t window_end = 0;
   bool threaded = false;
   bool ended = false;
   std::optional<Error> failure;
@@ -129,11 +158,27 @@ Expected<std::size_t> PullStream::State::Read(MutableBytes buffer) {
   if (buffer.empty()) return std::size_t{0};
   if (outlet.queued()) return outlet.Take(buffer);
   if (ended) return std::size_t{0};
-  if (!threaded && generated.load(std::memory_order_relaxed) >= options.threads_from)
-    WCLAYER_TRY(StartThreads());
-  if (!threaded) return ReadHere(buffer);
+  if (!threaded && ThreadsPay()) WCLAYER_TRY(StartThreads());
+  if (!threaded) {
+    reader.Enter();
+    auto count = ReadHere(buffer);
+    reader.Leave();
+    return count;
+  }
   return packed ? ReadRing(outlet.ring(), kRead, buffer)
                 : ReadRing(ring, options.digest ? 2 : 1, buffer);
+}
+
+bool PullStream::State::ThreadsPay() {
+  const std::uint64_t bytes = generated.load(std::memory_order_relaxed);
+  if (bytes < options.threads_from) return false;
+  if (packed || options.digest || options.least_reader_share == 0) return true;
+  if (bytes < window_end) return false;
+  const bool first = window_end == 0;
+  window_end = bytes + kShareWindow;
+  const bool pay = !first && reader.IsAtLeast(options.least_reader_share);
+  reader.StartAgain();
+  return pay;
 }
 
 Expected<std::size_t> PullStream::State::Generated(MutableBytes buffer) {
@@ -156,7 +201,7 @@ Expected<std::size_t> PullStream::State::ReadHere(MutableBytes buffer) {
 }
 
 Status PullStream::State::PackHere() {
-  slab.resize(std::max(options.slabs.slab_bytes, kLeastFill));
+  if (slab.empty()) slab = PageBuffer(std::max(options.slabs.slab_bytes, kLeastFill));
   WCLAYER_ASSIGN(const std::size_t count, Generated(slab));
   if (count != 0) return Look(Bytes(slab).first(count));
   if (packed) WCLAYER_TRY(compressor->Finish());
@@ -173,7 +218,7 @@ Status PullStream::State::Look(Bytes plain) {
 // ---- in threads
 
 Status PullStream::State::StartThreads() {
-  slab = Buffer();
+  slab = PageBuffer();
   outlet.BeginThreads();
   threaded = true;
   if (packed || options.digest) {
@@ -218,7 +263,7 @@ Expected<std::size_t> PullStream::State::ReadRing(SlabRing& from, std::size_t st
       in_hand_at = 0;
     }
     const std::size_t count = std::min(buffer.size() - used, in_hand->used - in_hand_at);
-    std::copy_n(in_hand->bytes.begin() + static_cast<std::ptrdiff_t>(in_hand_at), count,
+    std::copy_n(in_hand->bytes.begin() + in_hand_at, count,
                 buffer.begin() + static_cast<std::ptrdiff_t>(used));
     used += count;
     in_hand_at += count;

@@ -16,6 +16,10 @@ struct PullOptions {
   CompressOptions compression;
   // Up to here everything runs in the reader's thread; what is longer gets threads of its own.
   std::uint64_t threads_from = 1u << 20;
+  // But where nothing is to be done beside generating (no digest, no compression), only once the
+  // reader takes this share of the time for itself: to hand bytes over costs more than a reader
+  // that does nothing with them gives back. 0: at once.
+  double least_reader_share = 0.25;
   StageOptions slabs;
 };
 

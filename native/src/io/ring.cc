@@ -48,7 +48,7 @@ Expected<SlabRing::Slab*> SlabRing::Next(std::size_t stage) {
   WCLAYER_ASSIGN(Slab * slab, Take(stage));
   lock.unlock();
   // It is this stage's alone until it is passed on.
-  if (stage == 0 && slab->bytes.empty()) slab->bytes.resize(slab_bytes_);
+  if (stage == 0 && slab->bytes.empty()) slab->bytes = PageBuffer(slab_bytes_);
   return slab;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/expected.h"
+#include "base/page_buffer.h"
 
 namespace wclayer::io {
 
@@ -19,7 +20,7 @@ namespace wclayer::io {
 class SlabRing {
  public:
   struct Slab {
-    Buffer bytes;
+    PageBuffer bytes;
     std::size_t used = 0;
     Bytes filled() const { return Bytes(bytes).first(used); }
   };

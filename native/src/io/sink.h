@@ -11,6 +11,10 @@ class ByteSink {
  public:
   virtual ~ByteSink() = default;
   virtual Status Write(Bytes bytes) = 0;  // takes all of it; the span lives during the call only
+  // Memory of its own that the next bytes may be put into, at least one, until the next call;
+  // Filled says how many came, in place of a Write. Empty: there is none now, Write takes them.
+  virtual Expected<MutableBytes> Room() { return MutableBytes(); }
+  virtual Status Filled(std::size_t) { return Error(Errc::kInternal, "there was no room"); }
   virtual Status Finish() = 0;  // no more bytes; flushes; passes Finish on to the next stage
 };
 

@@ -69,7 +69,7 @@ ThreadedSink::ThreadedSink(ByteSink& next, StageOptions options, Watcher watcher
 
 ThreadedSink::~ThreadedSink() = default;
 
-Expected<MutableBytes> ThreadedSink::Reserve() {
+Expected<MutableBytes> ThreadedSink::Room() {
   State& state = *state_;
   if (state.finished) return Error(Errc::kInternal, "bytes written to a stage that has finished");
   if (!state.started) WCLAYER_TRY(state.Start());
@@ -79,10 +79,10 @@ Expected<MutableBytes> ThreadedSink::Reserve() {
   return MutableBytes(state.slab->bytes).subspan(state.slab->used);
 }
 
-Status ThreadedSink::Commit(std::size_t bytes) {
+Status ThreadedSink::Filled(std::size_t bytes) {
   State& state = *state_;
   if (state.slab == nullptr || bytes > state.slab->bytes.size() - state.slab->used)
-    return Error(Errc::kInternal, "more bytes committed than were reserved");
+    return Error(Errc::kInternal, "more bytes came than there was room for");
   state.slab->used += bytes;
   if (state.slab->used != state.slab->bytes.size()) return {};
   state.slab = nullptr;
@@ -92,10 +92,10 @@ Status ThreadedSink::Commit(std::size_t bytes) {
 
 Status ThreadedSink::Write(Bytes bytes) {
   while (!bytes.empty()) {
-    WCLAYER_ASSIGN(const MutableBytes room, Reserve());
+    WCLAYER_ASSIGN(const MutableBytes room, Room());
     const std::size_t count = std::min(room.size(), bytes.size());
     std::copy_n(bytes.begin(), count, room.begin());
-    WCLAYER_TRY(Commit(count));
+    WCLAYER_TRY(Filled(count));
     bytes = bytes.subspan(count);
   }
   return {};

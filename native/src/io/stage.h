@@ -18,10 +18,11 @@ struct StageOptions {
 // Looks at bytes on their way, as a digest does.
 using Watcher = std::function<void(Bytes)>;
 
-// Write copies into the slab in hand; a failure of the next stage is returned by a later Write and
-// by Finish (whatever the stage threw is such a failure too). Bytes reach the next stage when a
-// slab is full, or by Finish. Finish waits until the next stage has finished. Destroyed without
-// Finish: the next stage is abandoned (its Finish is never called) and the thread joined.
+// Write copies into the slab in hand, Room is in it; a failure of the next stage is returned by a
+// later Write and by Finish (whatever the stage threw is such a failure too). Bytes reach the next
+// stage when a slab is full, or by Finish. Finish waits until the next stage has finished.
+// Destroyed without Finish: the next stage is abandoned (its Finish is never called) and the thread
+// joined.
 //
 // A watcher sees every byte before the next stage does, in the same slab and a thread of its own.
 // `deferring`, the next sink itself: what it puts off is done by one more thread, behind it.
@@ -31,12 +32,9 @@ class ThreadedSink final : public ByteSink {
                         DeferringSink* deferring = nullptr);
   ~ThreadedSink() override;
   Status Write(Bytes bytes) override;
+  Expected<MutableBytes> Room() override;  // what is left of the slab in hand
+  Status Filled(std::size_t bytes) override;
   Status Finish() override;
-
-  // Room of up to slab_bytes to write into directly (at least one byte); Commit says how much was
-  // used.
-  Expected<MutableBytes> Reserve();
-  Status Commit(std::size_t bytes);
 
  private:
   struct State;

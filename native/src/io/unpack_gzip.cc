@@ -11,7 +11,6 @@
 namespace wclayer::io {
 namespace {
 
-constexpr std::size_t kSlabBytes = 256u << 10;
 constexpr std::size_t kMostInput = 1u << 30;  // for ISA-L's 32-bit counters
 
 const char* ProblemOf(int code) {
@@ -31,9 +30,7 @@ const char* ProblemOf(int code) {
 
 class GzipUnpacker final : public Unpacker {
  public:
-  explicit GzipUnpacker(UnpackedOutput& output) : output_(&output), slab_(kSlabBytes) {
-    StartMember();
-  }
+  explicit GzipUnpacker(UnpackedOutput& output) : output_(&output) { StartMember(); }
 
   Status Write(Bytes in) override {
     while (!in.empty()) {
@@ -81,16 +78,17 @@ class GzipUnpacker final : public Unpacker {
     inflate_.next_in = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(in.data()));
     inflate_.avail_in = static_cast<std::uint32_t>(in.size());
     for (;;) {
-      inflate_.next_out = reinterpret_cast<std::uint8_t*>(slab_.data());
-      inflate_.avail_out = static_cast<std::uint32_t>(slab_.size());
+      WCLAYER_ASSIGN(const MutableBytes room, output_->Room());
+      inflate_.next_out = reinterpret_cast<std::uint8_t*>(room.data());
+      inflate_.avail_out = static_cast<std::uint32_t>(room.size());
       const std::uint32_t before = inflate_.avail_in;
       const int code = isal_inflate(&inflate_);
       const std::uint32_t used = before - inflate_.avail_in;
-      const std::size_t made = slab_.size() - inflate_.avail_out;
+      const std::size_t made = room.size() - inflate_.avail_out;
       output_->Consumed(used);
       if (code != ISAL_DECOMP_OK && code != ISAL_END_INPUT)
         return output_->Bad("gzip", ProblemOf(code));
-      WCLAYER_TRY(output_->Pass(Bytes(slab_).first(made)));
+      WCLAYER_TRY(output_->Filled(made));
       in_member_ = inflate_.block_state != ISAL_BLOCK_FINISH;
       const bool wants_more = inflate_.avail_in == 0 && inflate_.avail_out != 0;
       if (!in_member_ || wants_more) return in.size() - inflate_.avail_in;
@@ -99,7 +97,6 @@ class GzipUnpacker final : public Unpacker {
   }
 
   UnpackedOutput* output_;
-  Buffer slab_;
   GzipHeader header_;
   inflate_state inflate_;
   bool in_member_ = false;

@@ -22,7 +22,6 @@ class ZstdUnpacker final : public Unpacker {
  public:
   ZstdUnpacker(UnpackedOutput& output, std::uint32_t max_window_log)
       : output_(&output),
-        slab_(ZSTD_DStreamOutSize()),
         context_(ZSTD_createDCtx()),
         window_log_(std::clamp(max_window_log, kLeastWindowLog, kMostWindowLog)) {
     if (context_ == nullptr) throw std::bad_alloc();
@@ -94,12 +93,13 @@ class ZstdUnpacker final : public Unpacker {
   Expected<std::size_t> Decode(Bytes in) {
     ZSTD_inBuffer source{in.data(), in.size(), 0};
     for (;;) {
-      ZSTD_outBuffer out{slab_.data(), slab_.size(), 0};
+      WCLAYER_ASSIGN(const MutableBytes room, output_->Room());
+      ZSTD_outBuffer out{room.data(), room.size(), 0};
       const std::size_t before = source.pos;
       const std::size_t hint = ZSTD_decompressStream(context_, &out, &source);
       output_->Consumed(source.pos - before);
       if (ZSTD_isError(hint) != 0) return ErrorOf(hint);
-      WCLAYER_TRY(output_->Pass(Bytes(slab_).first(out.pos)));
+      WCLAYER_TRY(output_->Filled(out.pos));
       in_frame_ = hint != 0;
       // With a full slab the decoder may hold more of what it has read.
       if (!in_frame_ || (source.pos == source.size && out.pos < out.size)) return source.pos;
@@ -125,7 +125,6 @@ class ZstdUnpacker final : public Unpacker {
   }
 
   UnpackedOutput* output_;
-  Buffer slab_;
   ZSTD_DCtx* context_;
   std::uint32_t window_log_;
   std::array<std::byte, ZSTD_FRAMEHEADERSIZE_MAX> head_{};  // a header that is not complete yet

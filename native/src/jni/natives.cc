@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 
+#include "base/page_buffer.h"
 #include "io/file.h"
 #include "jni/boundary.h"
 #include "jni/memory.h"
@@ -48,14 +49,14 @@ void JNICALL Free(JNIEnv* env, jclass, jlong handle) {
 
 struct File {
   io::UniqueFd fd;
-  Buffer slab;
+  PageBuffer slab;
 
   // Larger once a piece has filled it: what is touched for the first time costs a small layer more
   // than all else that is done in memory.
   void Widen(std::size_t filled) {
     constexpr std::size_t kFirst = 64u << 10;
     constexpr std::size_t kLargest = 1u << 20;
-    if (filled == slab.size()) slab.resize(slab.empty() ? kFirst : kLargest);
+    if (filled == slab.size()) slab = PageBuffer(slab.empty() ? kFirst : kLargest);
   }
 };
 
@@ -323,13 +324,16 @@ void JNICALL WriteApply(JNIEnv* env, jclass, jlong apply, jobject buffer, jint f
 jlong JNICALL PumpApply(JNIEnv* env, jclass, jlong apply, jlong file, jlong most) {
   return Boundary<jlong>(env, [&]() -> Expected<jlong> {
     auto& source = Of<File>(file);
+    auto& stream = Of<ApplyStream>(apply);
     std::size_t count = 0;
     jlong moved = 0;
     while (moved < most) {
-      source.Widen(count);
-      WCLAYER_ASSIGN(count, io::ReadSome(source.fd.get(), source.slab));
+      WCLAYER_ASSIGN(const MutableBytes room, stream.Room());
+      if (room.empty()) source.Widen(count);
+      const MutableBytes into = room.empty() ? MutableBytes(source.slab) : room;
+      WCLAYER_ASSIGN(count, io::ReadSome(source.fd.get(), into));
       if (count == 0) break;
-      WCLAYER_TRY(Of<ApplyStream>(apply).Write(Bytes(source.slab).first(count)));
+      WCLAYER_TRY(room.empty() ? stream.Write(into.first(count)) : stream.Filled(count));
       moved += static_cast<jlong>(count);
     }
     return moved;

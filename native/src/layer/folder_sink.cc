@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "backup/hive.h"
+#include "base/page_buffer.h"
 #include "base/upcase.h"
 #include "fs/backup.h"
 #include "fs/system.h"
@@ -220,7 +221,7 @@ Status FolderSink::MakeImpliedFolder(const std::string& path, const Item& below)
   }
   const fs::StoredTimes times = times_;
   WCLAYER_TRY(BeginStored(path + std::string(kFolderSuffix), times));
-  Buffer piece(reader == nullptr ? 0 : kCopyBytes);
+  PageBuffer piece(reader == nullptr ? 0 : kCopyBytes);
   while (reader != nullptr) {
     WCLAYER_ASSIGN(const std::size_t got, reader->Read(piece));
     if (got == 0) break;
@@ -303,7 +304,7 @@ Status FolderSink::CopyFromParent(const Item& item, const std::string& path) {
   WCLAYER_ASSIGN(const auto reader,
                  fs::BackupReader::Open(*parent, item.link_target, fs::Security::kTake));
   WCLAYER_TRY(BeginStored(path, reader->times()));
-  Buffer piece(kCopyBytes);
+  PageBuffer piece(kCopyBytes);
   for (;;) {
     WCLAYER_ASSIGN(const std::size_t got, reader->Read(piece));
     if (got == 0) break;

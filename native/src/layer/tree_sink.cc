@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "backup/hive.h"
+#include "base/page_buffer.h"
 #include "fs/system.h"
 #include "layer/folder_source.h"
 
@@ -55,7 +56,7 @@ Status TreeSink::CopyOne(const fs::Dir& parent, const std::string& path, bool& d
   const fs::StoredTimes& times = reader->times();
   WCLAYER_ASSIGN(const auto writer, fs::BackupWriter::Open(root_, path, times, fs::Security::kTake,
                                                            fs::BackupWriter::Target::kNew));
-  Buffer piece(kPieceBytes);
+  PageBuffer piece(kPieceBytes);
   for (;;) {
     WCLAYER_ASSIGN(const std::size_t got, reader->Read(piece));
     if (got == 0) break;

@@ -72,6 +72,59 @@ TEST_P(LargeApply, ComesBackByteForByte) {
   }
 }
 
+// What is put into the stream's own memory is as what it is given by Write.
+TEST_P(LargeApply, TakesWhatIsPutIntoItsRoom) {
+  Open();
+  const Buffer tar = LargeTar(6);
+  const Buffer blob = Packed(tar, GetParam());
+  ApplyOptions options;
+  options.parent = "";
+  auto apply = driver_->ApplyDiff("l", options);
+  ASSERT_TRUE(apply) << apply.error().ToString();
+  std::mt19937_64 random(7);
+  std::size_t in_place = 0;
+  for (Bytes rest = blob; !rest.empty();) {
+    const auto room = (*apply)->Room();
+    ASSERT_TRUE(room) << room.error().ToString();
+    std::size_t count = std::min<std::size_t>(rest.size(), 1 + random() % 400'000);
+    if (room->empty()) {
+      ASSERT_TRUE((*apply)->Write(rest.first(count)));
+    } else {
+      count = std::min(count, room->size());
+      std::copy_n(rest.begin(), count, room->begin());
+      ASSERT_TRUE((*apply)->Filled(count));
+      in_place += count;
+    }
+    rest = rest.subspan(count);
+  }
+  const auto result = (*apply)->Finish();
+  ASSERT_TRUE(result) << result.error().ToString();
+  EXPECT_EQ(result->blob_bytes, blob.size());
+  const auto back = Diff("l");
+  ASSERT_TRUE(back) << back.error().ToString();
+  EXPECT_TRUE(*back == tar);
+  // Once it is large enough for a thread of its own.
+  constexpr std::size_t kHere = 2u << 20;
+  EXPECT_GE(in_place + kHere, blob.size());
+}
+
+TEST_P(LargeApply, HasNoRoomOnceItHasFailed) {
+  Open();
+  Buffer blob = Packed(LargeTar(8), GetParam());
+  ApplyOptions options;
+  options.parent = "";
+  auto apply = driver_->ApplyDiff("l", options);
+  ASSERT_TRUE(apply) << apply.error().ToString();
+  ASSERT_TRUE((*apply)->Write(blob));
+  (*apply)->Cancel();
+  const auto room = (*apply)->Room();
+  ASSERT_TRUE(room);
+  EXPECT_TRUE(room->empty());
+  const Status written = (*apply)->Write(blob);
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, Errc::kCancelled);
+}
+
 TEST_P(LargeApply, BrokenAnywhereOrGivenUpItLeavesNothing) {
   Open();
   ASSERT_TRUE(driver_->Create("other", "", 0));

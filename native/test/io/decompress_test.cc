@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "io/compression.h"
+#include "io/stage.h"
 #include "io/streams.h"
 
 namespace wclayer::io {
@@ -389,6 +392,55 @@ TEST(ZstdTest, BombsAreLimited) {
   const Outcome by_size = Decompress(bomb, {.max_output_bytes = 1'000'000});
   ASSERT_FALSE(by_size.status.has_value());
   EXPECT_NE(by_size.status.error().message.find("max_output_bytes"), std::string::npos);
+}
+
+// Into slabs of every size, also such as end within a block.
+TEST(DecompressTest, UnpacksIntoTheNextStagesMemory) {
+  const std::string data = RandomBytes(300'000, 95) + std::string(500'000, 'x');
+  for (const auto kind : {Compression::kNone, Compression::kGzip, Compression::kZstd}) {
+    std::string packed = data;
+    if (kind != Compression::kNone) {
+      Collector collector;
+      const auto compressor = MakeCompressor(collector, {.kind = kind});
+      ASSERT_TRUE(compressor->Write(AsBytes(data)));
+      ASSERT_TRUE(compressor->Finish());
+      packed = collector.data;
+    }
+    for (const std::size_t slab : {7u, 1'000u, 70'000u, 1u << 20}) {
+      Collector collector;
+      ThreadedSink stage(collector, {.slab_bytes = slab, .slabs = 3});
+      Decompressor decompressor(stage);
+      ASSERT_TRUE(WriteInPieces(decompressor, packed, 50'000));
+      ASSERT_TRUE(decompressor.Finish());
+      EXPECT_TRUE(collector.data == data) << "slabs of " << slab;
+    }
+  }
+}
+
+TEST(DecompressTest, APlainStreamMayBePutIntoTheNextStagesMemory) {
+  const std::string data = RandomBytes(100'000, 96);
+  Collector collector;
+  ThreadedSink stage(collector, {.slab_bytes = 1'000, .slabs = 3});
+  Decompressor decompressor(stage, {.max_output_bytes = data.size()});
+  const auto before = decompressor.Room();
+  ASSERT_TRUE(before);
+  EXPECT_TRUE(before->empty()) << "it is not known yet what the stream is";
+  ASSERT_TRUE(decompressor.Write(AsBytes(data).first(100)));
+  for (Bytes rest = AsBytes(data).subspan(100); !rest.empty();) {
+    const auto room = decompressor.Room();
+    ASSERT_TRUE(room);
+    ASSERT_FALSE(room->empty());
+    const std::size_t count = std::min(rest.size(), room->size());
+    std::copy_n(rest.begin(), count, room->begin());
+    ASSERT_TRUE(decompressor.Filled(count));
+    rest = rest.subspan(count);
+  }
+  ASSERT_TRUE(decompressor.Room());
+  const Status beyond = decompressor.Filled(1);
+  ASSERT_FALSE(beyond);
+  EXPECT_EQ(beyond.error().code, Errc::kLimitExceeded);
+  EXPECT_FALSE(decompressor.Room());
+  EXPECT_FALSE(decompressor.Finish());
 }
 
 }  // namespace

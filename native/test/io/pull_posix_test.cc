@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <new>
@@ -65,6 +66,7 @@ std::string Inflated(std::string_view packed) {
 }
 
 PullOptions Small(PullOptions options) {
+  options.least_reader_share = 0;
   options.slabs = {.slab_bytes = 70'000, .slabs = 3};
   return options;
 }
@@ -168,6 +170,7 @@ TEST(PullStreamTest, ASlowReaderHoldsTheGeneratorBackAndNobodyIsBusy) {
   std::atomic<std::uint64_t> made = 0;
   PullOptions options;
   options.threads_from = 1;
+  options.least_reader_share = 0;
   options.slabs = {.slab_bytes = 64u << 10, .slabs = 3};
   PullStream stream(
       [&](MutableBytes buffer) -> Expected<std::size_t> {
@@ -194,6 +197,33 @@ TEST(PullStreamTest, ASlowReaderHoldsTheGeneratorBackAndNobodyIsBusy) {
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_LE(wakeups() - first, 5);
   EXPECT_LE(made, 6u * (64u << 10));
+}
+
+// Threads of a plain stream without digests are for readers that have work of their own.
+TEST(PullStreamTest, OnlyABusyReaderOfAPlainStreamGetsThreads) {
+  constexpr auto kWork = std::chrono::milliseconds(2);
+  const auto here = [&](bool generator_works, bool reader_works, double least_reader_share) {
+    const std::thread::id reader = std::this_thread::get_id();
+    std::atomic<bool> elsewhere = false;
+    PullOptions options;
+    options.digest = false;
+    options.least_reader_share = least_reader_share;
+    PullStream stream(
+        [&](MutableBytes buffer) -> Expected<std::size_t> {
+          if (generator_works) std::this_thread::sleep_for(kWork);
+          if (std::this_thread::get_id() != reader) elsewhere = true;
+          return buffer.size();
+        },
+        options);
+    Buffer buffer(1u << 20);
+    for (int read = 0; read < 40; ++read) {
+      EXPECT_TRUE(stream.Read(buffer).has_value());
+      if (reader_works) std::this_thread::sleep_for(kWork);
+    }
+    return !elsewhere;
+  };
+  EXPECT_TRUE(here(true, false, 0.9));
+  EXPECT_FALSE(here(false, true, PullOptions().least_reader_share));
 }
 
 TEST(PullStreamTest, MayBeDroppedAnywhere) {

@@ -137,27 +137,27 @@ TEST(StageTest, SlabsAreWrittenInPlace) {
   ThreadedSink stage(collector, {.slab_bytes = 100, .slabs = 2});
   std::string expected;
   for (int i = 0; i < 500; ++i) {
-    const auto room = stage.Reserve();
+    const auto room = stage.Room();
     ASSERT_TRUE(room.has_value());
     ASSERT_GE(room->size(), 1u);
     ASSERT_LE(room->size(), 100u);
     const std::size_t used = static_cast<std::size_t>(i) % (room->size() + 1);
     std::fill_n(room->begin(), used, static_cast<std::byte>(i));
     expected.append(used, static_cast<char>(i));
-    ASSERT_TRUE(stage.Commit(used).has_value());
+    ASSERT_TRUE(stage.Filled(used).has_value());
   }
   ASSERT_TRUE(stage.Finish().has_value());
   EXPECT_TRUE(collector.data == expected);
 }
 
-TEST(StageTest, ACommitBeyondWhatWasReservedIsRefused) {
+TEST(StageTest, MoreThanThereWasRoomForIsRefused) {
   Collector collector;
   ThreadedSink stage(collector, {.slab_bytes = 100, .slabs = 2});
-  EXPECT_FALSE(stage.Commit(1).has_value());
-  ASSERT_TRUE(stage.Reserve().has_value());
-  EXPECT_FALSE(stage.Commit(101).has_value());
-  EXPECT_TRUE(stage.Commit(100).has_value());
-  EXPECT_FALSE(stage.Commit(1).has_value());
+  EXPECT_FALSE(stage.Filled(1).has_value());
+  ASSERT_TRUE(stage.Room().has_value());
+  EXPECT_FALSE(stage.Filled(101).has_value());
+  EXPECT_TRUE(stage.Filled(100).has_value());
+  EXPECT_FALSE(stage.Filled(1).has_value());
 }
 
 TEST(StageTest, AFailureOfTheNextStageReachesTheWriter) {

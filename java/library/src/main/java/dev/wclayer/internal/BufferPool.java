@@ -11,6 +11,9 @@ public final class BufferPool {
     public static final int SLAB_BYTES = 1 << 20;
 
     private static final int KEPT = 4;
+    private static final int PAGE_BYTES = 4096;
+    /** Where a buffer begins in its page of memory; why there: native/src/base/page_buffer.h. */
+    private static final int PLACE_IN_PAGE = 64;
 
     private final ArrayDeque<ByteBuffer> free = new ArrayDeque<>(KEPT);
     private boolean closed;
@@ -23,7 +26,10 @@ public final class BufferPool {
                 return kept.clear();
             }
         }
-        return ByteBuffer.allocateDirect(SLAB_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        return ByteBuffer.allocateDirect(SLAB_BYTES + 2 * PAGE_BYTES)
+                .alignedSlice(PAGE_BYTES)
+                .slice(PLACE_IN_PAGE, SLAB_BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN);
     }
 
     /** Gives back what {@link #take()} gave. Nobody may use the buffer any more. */
