@@ -122,13 +122,12 @@ void Run(Bytes tar) {
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   Layer layer;
-  auto skeleton = SkeletonWriter::Create(*fs::Dir::OpenAbsolute(folder));
-  Require(skeleton.has_value(), "no skeleton");
-  TarImporter importer(layer, skeleton->get(), {});
+  SkeletonWriter skeleton(*fs::Dir::OpenAbsolute(folder));
+  TarImporter importer(layer, &skeleton, {});
   auto done = importer.Write(tar);
   if (done) done = importer.Finish();
   if (!done) return;
-  Require((*skeleton)->Finish().has_value(), "the skeleton does not finish");
+  Require(skeleton.Finish().has_value(), "the skeleton does not finish");
   layer.CheckStreams();
   auto replay = SkeletonReplay::Open(folder, layer);
   Require(replay.has_value(), "the skeleton does not open");

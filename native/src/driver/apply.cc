@@ -2,6 +2,7 @@
 #include <cerrno>
 
 #include "base/layer_id.h"
+#include "base/page_buffer.h"
 #include "base/quietly.h"
 #include "driver/core.h"
 #include "driver/folder_layer.h"
@@ -45,11 +46,11 @@ class AdaptiveSink final : public io::ByteSink {
     }
     return threaded_->Write(bytes);
   }
-  wclayer::Status Finish() override {
   Expected<MutableBytes> Room() override {
     return threaded_ == nullptr ? MutableBytes() : threaded_->Room();
   }
   wclayer::Status Filled(std::size_t bytes) override { return threaded_->Filled(bytes); }
+  wclayer::Status Finish() override {
     return threaded_ == nullptr ? next_->Finish() : threaded_->Finish();
   }
   void Abandon() { threaded_.reset(); }  // waits for what is under way
@@ -62,24 +63,29 @@ class AdaptiveSink final : public io::ByteSink {
   std::unique_ptr<io::ThreadedSink> threaded_;
 };
 
-// The digest of the plain tar, looking at it on its way. What a small tar is, all of it, is left to
-// the helper.
+// The digest of the plain tar, looking at it on its way; it keeps the tar's head. What a small tar
+// is, all of it, is left to the helper.
 class TarDigest {
  public:
   explicit TarDigest(io::Helper& helper) : helper_(&helper) {}
   ~TarDigest() { helper_->Withdraw(small_); }
   void Look(Bytes bytes) {
     const std::uint64_t before = bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
-    if (before == kept_.size() && bytes.size() < kHeadBytes - kept_.size()) {
-      if (kept_.capacity() == 0) kept_.reserve(kHeadBytes);
-      return Append(kept_, bytes);
-    }
-    sha_.Update(kept_);
-    kept_.clear();
-    sha_.Update(bytes);
+    const bool keeps = before == kept_ && kept_ < kHeadBytes;
+    if (!keeps || (before == 0 && bytes.size() >= kHeadBytes)) return sha_.Update(bytes);
+    if (head_.empty()) head_ = PageBuffer(kHeadBytes);
+    const std::size_t more = std::min(bytes.size(), kHeadBytes - kept_);
+    std::copy_n(bytes.begin(), more, head_.begin() + kept_);
+    kept_ += more;
+    if (kept_ < kHeadBytes) return;
+    sha_.Update(head());
+    sha_.Update(bytes.subspan(more));
   }
+  // The first kHeadBytes, or what there is of them yet. Empty: the first piece had all of them.
+  Bytes head() const { return Bytes(head_).first(kept_); }
   // There is no more to look at.
   void GetHelp() { helper_->Ask(small_); }
+  wclayer::Status LookHere() { return helper_->Finish(small_); }
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   Expected<std::string> Digest() {
     WCLAYER_TRY(helper_->Finish(small_));
@@ -88,28 +94,32 @@ class TarDigest {
 
  private:
   io::Helper* helper_;
-  Buffer kept_;
+  PageBuffer head_;
+  std::size_t kept_ = 0;
   io::Sha256 sha_;
   io::Helper::Errand small_{[this]() -> wclayer::Status {
-    sha_.Update(kept_);
+    if (kept_ < kHeadBytes) sha_.Update(head());
     return {};
   }};
   std::atomic<std::uint64_t> bytes_{0};
 };
 
-// Looks at the first bytes, then lets `choose` say where they and the rest go.
+// Looks at the first bytes, then lets `choose` say where they and the rest go. `digest` has seen
+// all that it gets, and keeps the head: what the target puts off may need it later.
 class RecognisingSink final : public io::DeferringSink {
  public:
   using Choose = std::function<Expected<std::unique_ptr<TarTarget>>(layer::TarKind)>;
-  RecognisingSink(Choose choose, TarDigest& digest, io::Helper& helper)
-      : choose_(std::move(choose)), digest_(&digest), helper_(&helper) {}
+  RecognisingSink(Choose choose, std::function<bool()> busy, TarDigest& digest, io::Helper& helper)
+      : choose_(std::move(choose)), busy_(std::move(busy)), digest_(&digest), helper_(&helper) {}
 
   wclayer::Status Write(Bytes bytes) override {
     if (target_ != nullptr) return Forward(bytes);
-    if (head_.empty() && bytes.size() >= kHeadBytes) return Start(bytes);
-    Append(head_, bytes);
-    if (head_.size() < kHeadBytes) return {};
-    return StartWithHead();
+    seen_ += bytes.size();
+    const Bytes head = digest_->head();
+    if (head.empty()) return Start(bytes);
+    if (head.size() < kHeadBytes) return {};
+    WCLAYER_TRY(Start(head));
+    return Forward(bytes.last(seen_ - head.size()));
   }
   wclayer::Status Finish() override {
     if (target_ == nullptr) WCLAYER_TRY(TakeWhole());
@@ -147,19 +157,21 @@ class RecognisingSink final : public io::DeferringSink {
     WCLAYER_ASSIGN(target_, choose_(layer::RecogniseTar(head)));
     return deferred_ ? target_->Defer() : wclayer::Status();
   }
-  // What it puts off may still need the head later.
-  wclayer::Status StartWithHead() { return Start(head_); }
   // All of a small tar is in the head: while the rest of it is parsed, somebody else can make the
   // files of what was.
   wclayer::Status TakeWhole() {
-    const Bytes all = head_;
+    const Bytes all = digest_->head();
     if (all.size() < kLeastHelped) return Start(all);
     deferred_ = true;
-    // Waking the helper costs as much as one file does: for the digest while the target is made,
-    // and for the first piece's files; it makes those of each further piece while the next is
-    // parsed.
+    // Waking the helper costs as much as one file does, and being woken by it more: for the digest
+    // while the target is made, unless it makes that, and for the first piece's files; it makes
+    // those of each further piece while the next is parsed.
     const std::size_t piece = all.size() / kPieces;
-    digest_->GetHelp();
+    if (busy_()) {
+      WCLAYER_TRY(digest_->LookHere());
+    } else {
+      digest_->GetHelp();
+    }
     WCLAYER_TRY(OpenTarget(all));
     for (Bytes rest = all; !rest.empty();) {
       const Bytes next = rest.first(rest.size() < 2 * piece ? rest.size() : piece);
@@ -172,9 +184,10 @@ class RecognisingSink final : public io::DeferringSink {
   }
 
   Choose choose_;
+  std::function<bool()> busy_;  // whether the helper makes the target
   TarDigest* digest_;
   io::Helper* helper_;
-  Buffer head_;
+  std::size_t seen_ = 0;  // until there is a target
   bool deferred_ = false;
   std::atomic<bool> sealed_{false};
   std::unique_ptr<TarTarget> target_;
@@ -195,7 +208,7 @@ class StreamedLayer final : public TarTarget {
     WCLAYER_ASSIGN(target->layer_,
                    fs::Dir::OpenAbsolute(folder.substr(0, folder.size() - target->own_.size())));
     WCLAYER_ASSIGN(fs::Dir own, target->layer_.OpenDir(target->own_));
-    WCLAYER_ASSIGN(target->skeleton_, layer::SkeletonWriter::Create(std::move(own)));
+    target->skeleton_ = std::make_unique<layer::SkeletonWriter>(std::move(own));
     layer::ImportOptions options;
     options.strict_tar = core.options().strict_tar;
     options.base_layer = chain.empty();
@@ -217,23 +230,28 @@ class StreamedLayer final : public TarTarget {
   void GetHelp(io::Helper& helper) override {
     helper_ = &helper;
     helper.Ask(files_);
+    helper.Ask(chain_file_);
   }
   std::uint64_t entries() const override { return importer_->entries(); }
   std::int64_t size_bytes() const override { return importer_->summary().size_bytes; }
   std::vector<std::string> warnings() const override { return importer_->summary().warnings; }
   wclayer::Status Commit(const Record& record) override {
-    // The layer's folder as it is being built: its chain and its record appear with it.
-    WCLAYER_TRY(Describe(record));
-    layer_ = fs::Dir();  // Windows moves none that is open
-    if (helper_ != nullptr) {
+    // Into the layer's folder as it is being built: it appears with the rest, as the chain does.
+    WCLAYER_TRY(layer_.MakeSmall(own_ + "/record.json", StoreHome::RecordText(record)));
+    if (helper_ == nullptr) {
+      WCLAYER_TRY(WriteChain());
+    } else {
+      WCLAYER_TRY(helper_->Finish(chain_file_));
       WCLAYER_TRY(helper_->Finish(skeleton_end_));
       WCLAYER_TRY(helper_->Finish(files_));
       WCLAYER_TRY(helper_->Finish(rest_));
     }
+    layer_ = fs::Dir();  // Windows moves none that is open
     return import_->End();
   }
   ~StreamedLayer() override {
     if (helper_ == nullptr) return;
+    helper_->Withdraw(chain_file_);
     helper_->Withdraw(skeleton_end_);
     helper_->Withdraw(files_);
     helper_->Withdraw(rest_);
@@ -241,12 +259,12 @@ class StreamedLayer final : public TarTarget {
 
  private:
   StreamedLayer(Core&, ParentChain chain) : chain_(std::move(chain)) {}
-  wclayer::Status Describe(const Record& record) const {
-    WCLAYER_TRY(layer_.MakeSmall("layerchain.json", StoreHome::ChainText(chain_)));
-    return layer_.MakeSmall(own_ + "/record.json", StoreHome::RecordText(record));
+  wclayer::Status WriteChain() const {
+    return layer_.MakeSmall("layerchain.json", StoreHome::ChainText(chain_));
   }
   ParentChain chain_;
   io::Helper* helper_ = nullptr;
+  io::Helper::Errand chain_file_{[this] { return WriteChain(); }};
   io::Helper::Errand files_{[this] { return import_->RunSealed(); }};
   io::Helper::Errand rest_{[this] { return import_->RunSealed(); }};
   io::Helper::Errand skeleton_end_{[this] { return skeleton_->Finish(); }};
@@ -341,6 +359,7 @@ class LayerFill final : public ApplyStream {
   static Expected<std::unique_ptr<ApplyStream>> OpenRepair(Core& core, const std::string& id,
                                                            const ApplyOptions& options);
   ~LayerFill() override {
+    core_->helper().Withdraw(opening_);
     to_inflate_.Abandon();
     to_target_.Abandon();
   }
@@ -356,6 +375,20 @@ class LayerFill final : public ApplyStream {
     blob_bytes_ += bytes.size();
     auto written = First().Write(bytes);
     if (!written) return Fail(std::move(written).error());
+    return {};
+  }
+
+  // Once it is known what the stream is; whatever is wrong, Write says.
+  Expected<MutableBytes> Room() override {
+    if (already_ || failed_ || cancelled() || blob_bytes_ == 0) return MutableBytes();
+    auto room = First().Room();
+    if (!room) return Fail(std::move(room).error());
+    return room;
+  }
+  wclayer::Status Filled(std::size_t bytes) override {
+    blob_bytes_ += bytes;
+    auto filled = First().Filled(bytes);
+    if (!filled) return Fail(std::move(filled).error());
     return {};
   }
 
@@ -377,21 +410,8 @@ class LayerFill final : public ApplyStream {
         id_(std::move(id)),
         options_(std::move(options)),
         tar_digest_(core.helper()),
-        target_([this](layer::TarKind kind) { return Choose(kind); }, tar_digest_, core.helper()),
-  // Once it is known what the stream is; whatever is wrong, Write says.
-  Expected<MutableBytes> Room() override {
-    if (already_ || failed_ || cancelled() || blob_bytes_ == 0) return MutableBytes();
-    auto room = First().Room();
-    if (!room) return Fail(std::move(room).error());
-    return room;
-  }
-  wclayer::Status Filled(std::size_t bytes) override {
-    blob_bytes_ += bytes;
-    auto filled = First().Filled(bytes);
-    if (!filled) return Fail(std::move(filled).error());
-    return {};
-  }
-
+        target_([this](layer::TarKind kind) { return Choose(kind); },
+                [this] { return core_->helper().IsAt(opening_); }, tar_digest_, core.helper()),
         to_target_(target_, &target_, [this](Bytes bytes) { tar_digest_.Look(bytes); }),
         inflate_(to_target_, {.max_zstd_window_log = core.options().max_zstd_window_log}),
         to_inflate_(inflate_, nullptr, [this](Bytes bytes) { blob_sha_.Update(bytes); }) {}
@@ -414,7 +434,20 @@ class LayerFill final : public ApplyStream {
     // Microsoft's streaming calls take neither hard links nor what a replay needs, folders do.
     if (core_->platform().extensions() == nullptr)
       return OpenFolderLayer(*core_, id_, chain_, existed_);
+    if (ahead_id_ == id_) {
+      const auto opened = core_->helper().Finish(opening_);
+      if (opened) return std::move(opened_);
+      // It may have met a layer that was gone when this thread had its lock.
+      if (opened.error().code != Errc::kLayerExists) return opened.error();
+    }
     return StreamedLayer::Open(*core_, id_, chain_, repairs_);
+  }
+  // Nearly every tar is one for the table: the layer begins to be built while this thread locks,
+  // looks and reads. One without parents, for nobody else's lock is needed for it.
+  void OpenBaseAhead() {
+    if (core_->platform().extensions() == nullptr) return;
+    ahead_id_ = id_;
+    core_->helper().Ask(opening_);
   }
 
   Expected<ApplyResult> Commit() {
@@ -475,6 +508,12 @@ class LayerFill final : public ApplyStream {
   std::vector<fs::FileLock> locks_;
   std::optional<ApplyResult> already_;
   std::optional<Error> failed_;
+  std::string ahead_id_;  // what the helper was asked to open; "": nothing
+  std::unique_ptr<TarTarget> opened_;
+  io::Helper::Errand opening_{[this]() -> wclayer::Status {
+    WCLAYER_ASSIGN(opened_, StreamedLayer::Open(*core_, ahead_id_, ParentChain(), false));
+    return {};
+  }};
   io::Sha256 blob_sha_;
   std::uint64_t blob_bytes_ = 0;
   bool plain_ = false;
@@ -503,6 +542,7 @@ Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::st
   WCLAYER_ASSIGN(fill->privileges_, core.platform_.HoldToWrite());
   if (core.mounts_.BeingRead(id))
     return Error(Errc::kLayerBusy, "a Diff of it is being read; close that first");
+  if (options.parent && options.parent->empty()) fill->OpenBaseAhead();
   {
     WCLAYER_ASSIGN(auto lock, core.home_.LockLayer(id, fs::LockMode::kExclusive,
                                                    asked ? std::optional(kShareWait) : std::nullopt,

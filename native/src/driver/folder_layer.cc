@@ -39,9 +39,8 @@ class FolderLayer final : public TarTarget {
     }
     WCLAYER_ASSIGN(target->sink_, layer::FolderSink::Open(folders));
     WCLAYER_ASSIGN(fs::Dir own_dir, dir.OpenDir(kOwn));
-    WCLAYER_ASSIGN(
-        target->skeleton_,
-        layer::SkeletonWriter::Create(std::move(own_dir), layer::SkeletonWriter::Kept::kFilesOnly));
+    target->skeleton_ = std::make_unique<layer::SkeletonWriter>(
+        std::move(own_dir), layer::SkeletonWriter::Kept::kFilesOnly);
     layer::ImportOptions options;
     options.strict_tar = core.options().strict_tar;
     options.base_layer = chain.empty();

@@ -52,6 +52,11 @@ Status Helper::Finish(Errand& errand) {
   return errand.result_ = Guarded(errand.work_);
 }
 
+bool Helper::IsAt(const Errand& errand) const {
+  const std::lock_guard lock(mutex_);
+  return errand.state_ == Errand::State::kBegun;
+}
+
 void Helper::Withdraw(Errand& errand) noexcept {
   std::unique_lock lock(mutex_);
   TakeBack(errand, lock);

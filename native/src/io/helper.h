@@ -41,6 +41,8 @@ class Helper {
   void Ask(Errand& errand) noexcept;
   // What the work gave; done here if nobody has begun it.
   Status Finish(Errand& errand);
+  // Whether it is being done.
+  bool IsAt(const Errand& errand) const;
   // It is not being done, and will not be.
   void Withdraw(Errand& errand) noexcept;
 
@@ -48,7 +50,7 @@ class Helper {
   void Run() noexcept;
   bool TakeBack(Errand& errand, std::unique_lock<std::mutex>& lock);
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable asked_;
   std::condition_variable done_;
   std::deque<Errand*> errands_;

@@ -24,9 +24,9 @@ class SkeletonWriter {
   // What a store that is not ours keeps for a replay: files. Alternate streams and the ranges of
   // sparse files are then kept here too, in "extra".
   enum class Kept { kStreams, kFilesOnly };
-  // `folder`: the private folder of the layer being built, absolute.
-  static Expected<std::unique_ptr<SkeletonWriter>> Create(fs::Dir folder,
-                                                          Kept kept = Kept::kStreams);
+  // `folder`: the private folder of the layer being built. Its files are made when there is
+  // something to be written.
+  explicit SkeletonWriter(fs::Dir folder, Kept kept = Kept::kStreams);
   ~SkeletonWriter();
 
   Status Raw(Bytes bytes);
@@ -45,7 +45,6 @@ class SkeletonWriter {
   Status Finish();  // writes the table of moved payloads and the checksums; the files are complete
 
  private:
-  SkeletonWriter();
   struct State;
   std::unique_ptr<State> state_;
 };

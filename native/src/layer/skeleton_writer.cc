@@ -27,7 +27,7 @@ constexpr std::size_t kLeastRawPiece = 64;  // no smaller piece at a block's end
 struct SkeletonWriter::State {
   ~State() { ZSTD_freeCCtx(zstd); }
 
-  Status Open(fs::Dir in);
+  void MakePacker();
   Status FlushBlock();
   Status PackBlock(Bytes plain);
   Status MakeRoom(std::size_t bytes);
@@ -41,7 +41,7 @@ struct SkeletonWriter::State {
 
   fs::Dir folder;
   fs::UniqueFd file;
-  std::uint64_t written = 0;
+  std::uint64_t written = skeleton::kHeaderBytes;
   Buffer start;  // the header's room and the first block, until there is more: most have only these
   ZSTD_CCtx* zstd = nullptr;
   Buffer packed;
@@ -72,16 +72,11 @@ struct SkeletonWriter::State {
   Buffer chunk;
 };
 
-Status SkeletonWriter::State::Open(fs::Dir in) {
-  folder = std::move(in);
-  block.reserve(kFirstBlock);
-  WCLAYER_ASSIGN(file, folder.CreateFile(skeleton::kFile));
+void SkeletonWriter::State::MakePacker() {
   zstd = ZSTD_createCCtx();
   if (zstd == nullptr) throw std::bad_alloc();
   ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, skeleton::kLevel);
   ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, skeleton::kWindowLog);
-  written = skeleton::kHeaderBytes;
-  return {};
 }
 
 Status SkeletonWriter::State::WriteFile(Bytes bytes) {
@@ -99,6 +94,9 @@ Status SkeletonWriter::State::WriteFile(Bytes bytes) {
 
 Status SkeletonWriter::State::FlushStart() {
   if (start.empty()) return {};
+  if (!file) {
+    WCLAYER_ASSIGN(file, folder.CreateFile(skeleton::kFile));
+  }
   WCLAYER_TRY(fs::WriteAt(file.get(), start, 0));
   Buffer().swap(start);
   return {};
@@ -113,6 +111,7 @@ Status SkeletonWriter::State::FlushBlock() {
 }
 
 Status SkeletonWriter::State::PackBlock(Bytes plain) {
+  if (zstd == nullptr) MakePacker();
   // As much room as this block may need: most layers are small, and touching fresh memory is most
   // of what a small one costs.
   packed.resize(std::max(
@@ -201,15 +200,12 @@ Status SkeletonWriter::State::MoveStream(std::uint32_t number, ItemSink& read) {
   return {};
 }
 
-SkeletonWriter::SkeletonWriter() : state_(std::make_unique<State>()) {}
-SkeletonWriter::~SkeletonWriter() = default;
-
-Expected<std::unique_ptr<SkeletonWriter>> SkeletonWriter::Create(fs::Dir folder, Kept kept) {
-  std::unique_ptr<SkeletonWriter> writer(new SkeletonWriter);
-  writer->state_->files_only = kept == Kept::kFilesOnly;
-  WCLAYER_TRY(writer->state_->Open(std::move(folder)));
-  return writer;
+SkeletonWriter::SkeletonWriter(fs::Dir folder, Kept kept) : state_(std::make_unique<State>()) {
+  state_->folder = std::move(folder);
+  state_->files_only = kept == Kept::kFilesOnly;
+  state_->block.reserve(kFirstBlock);
 }
+SkeletonWriter::~SkeletonWriter() = default;
 
 Status SkeletonWriter::Raw(Bytes bytes) {
   State& state = *state_;

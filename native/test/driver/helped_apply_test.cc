@@ -1,5 +1,9 @@
 // Tars that are read whole before they are parsed: somebody else makes their files meanwhile.
+#include <chrono>
+#include <thread>
+
 #include "driver/fixture.h"
+#include "fs/lock.h"
 #include "io/digest.h"
 #include "support/temporary_folder.h"
 
@@ -72,6 +76,69 @@ TEST_F(HelpedApply, LaterEntriesNeedEarlierFiles) {
     rebuilt.rebuild = true;
     EXPECT_TRUE(Diff(id, rebuilt));
   }
+}
+
+// A base layer begins to be built before it is known whether it may be.
+TEST_F(HelpedApply, WhatWasBegunForNothingGoes) {
+  const Buffer tar = WithMore({});
+  const auto filled = Apply("filled", "", tar);
+  ASSERT_TRUE(filled);
+  ASSERT_TRUE(Apply("child", "filled", tar));
+  ASSERT_TRUE(driver_->CreateReadWrite("box", "filled", 0));
+  const auto before = Listing();
+  for (int round = 0; round < 20; ++round) {
+    ApplyOptions options;
+    options.parent = "";
+    for (const char* id : {"filled", "FILLED", "child", "box"}) {
+      const auto again = driver_->ApplyDiff(id, options);
+      ASSERT_FALSE(again) << id;
+      EXPECT_EQ(again.error().code, Errc::kLayerExists) << id;
+    }
+    EXPECT_TRUE(driver_->ApplyDiff("never-written", options));
+    options.expected_diff_id = filled->diff_id;
+    const auto known = driver_->ApplyDiff("filled", options);
+    ASSERT_TRUE(known);
+    EXPECT_TRUE((*known)->already_there());
+  }
+  EXPECT_EQ(Listing(), before);
+}
+
+TEST_F(HelpedApply, FillsACreatedLayerOfAnotherSpelling) {
+  ASSERT_TRUE(driver_->Create("Layer", "", 0));
+  const Buffer tar = WithMore({});
+  ASSERT_TRUE(Apply("lAYER", "", tar));
+  const auto replayed = Diff("Layer");
+  ASSERT_TRUE(replayed);
+  EXPECT_EQ(*replayed, tar);
+  EXPECT_TRUE(std::filesystem::is_empty(home_ / ".wclayer" / "staging"));
+}
+
+// What the helper met before the layer's lock was there counts for nothing.
+TEST_F(HelpedApply, ALayerThatWentWhileItsLockWasWaitedForIsMadeAnew) {
+  const Buffer tar = WithMore({});
+  const auto filled = Apply("layer", "", tar);
+  ASSERT_TRUE(filled);
+  const auto locks = fs::Dir::OpenAbsolute((home_ / ".wclayer" / "locks").string());
+  ASSERT_TRUE(locks);
+  auto lock = fs::FileLock::Acquire(*locks, "layer", fs::LockMode::kExclusive, {});
+  ASSERT_TRUE(lock);
+  ApplyOptions options;
+  options.parent = "";
+  options.expected_diff_id = filled->diff_id;
+  options.keep_waiting = [&] {
+    if (!std::filesystem::exists(home_ / "layer")) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // the helper has looked by now
+    std::filesystem::remove_all(home_ / "layer");
+    *lock = fs::FileLock();
+    return true;
+  };
+  const auto apply = driver_->ApplyDiff("layer", options);
+  ASSERT_TRUE(apply) << apply.error().ToString();
+  EXPECT_FALSE((*apply)->already_there());
+  ASSERT_TRUE((*apply)->Write(tar));
+  const auto made = (*apply)->Finish();
+  ASSERT_TRUE(made) << made.error().ToString();
+  EXPECT_EQ(made->diff_id, filled->diff_id);
 }
 
 TEST_F(HelpedApply, AFailureBehindFilesUnderWayLeavesNothing) {

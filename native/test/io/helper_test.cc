@@ -66,6 +66,28 @@ TEST(Helper, DoesEachErrandOnce) {
   }
 }
 
+TEST(Helper, SaysWhatItIsAt) {
+  if (!HasHelp()) GTEST_SKIP() << "one processor: nobody begins anything";
+  Helper helper;
+  std::promise<void> begun, go;
+  Errand busy([&]() -> Status {
+    begun.set_value();
+    go.get_future().wait();
+    return {};
+  });
+  Errand next([]() -> Status { return {}; });
+  EXPECT_FALSE(helper.IsAt(busy));
+  helper.Ask(busy);
+  begun.get_future().wait();
+  helper.Ask(next);
+  EXPECT_TRUE(helper.IsAt(busy));
+  EXPECT_FALSE(helper.IsAt(next));
+  go.set_value();
+  EXPECT_TRUE(helper.Finish(busy));
+  EXPECT_FALSE(helper.IsAt(busy));
+  EXPECT_TRUE(helper.Finish(next));
+}
+
 TEST(Helper, WhatIsWithdrawnIsNeverDone) {
   if (!HasHelp()) GTEST_SKIP() << "one processor: nobody begins anything";
   Helper helper;

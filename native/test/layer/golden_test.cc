@@ -96,12 +96,11 @@ TEST_P(Golden, AppliedAndRebuiltIsTheSame) {
 TEST_P(Golden, AppliedAndReplayedIsTheSame) {
   const TemporaryFolder folder;
   MemoryLayer layer;
-  auto skeleton = SkeletonWriter::Create(*fs::Dir::OpenAbsolute(folder.path()));
-  ASSERT_TRUE(skeleton) << Describe(skeleton);
+  SkeletonWriter skeleton(*fs::Dir::OpenAbsolute(folder.path()));
   ImportSummary summary;
-  const auto imported = Import(expected_, layer, skeleton->get(), {}, &summary);
+  const auto imported = Import(expected_, layer, &skeleton, {}, &summary);
   ASSERT_TRUE(imported) << Describe(imported);
-  ASSERT_TRUE((*skeleton)->Finish());
+  ASSERT_TRUE(skeleton.Finish());
   EXPECT_TRUE(summary.warnings.empty()) << summary.warnings.front();
   auto source = MemorySource::Of(layer, 1000);
   auto replay = SkeletonReplay::Open(folder.path(), source);

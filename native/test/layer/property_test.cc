@@ -55,12 +55,11 @@ TEST(Property, ALayerSurvivesTheTar) {
 
     const TemporaryFolder folder;
     MemoryLayer back;
-    auto skeleton = SkeletonWriter::Create(*fs::Dir::OpenAbsolute(folder.path()));
-    ASSERT_TRUE(skeleton);
+    SkeletonWriter skeleton(*fs::Dir::OpenAbsolute(folder.path()));
     ImportSummary summary;
-    const auto imported = Import(tar, back, skeleton->get(), {}, &summary, 1 + seed * 97);
+    const auto imported = Import(tar, back, &skeleton, {}, &summary, 1 + seed * 97);
     ASSERT_TRUE(imported) << Describe(imported);
-    ASSERT_TRUE((*skeleton)->Finish());
+    ASSERT_TRUE(skeleton.Finish());
     EXPECT_TRUE(summary.warnings.empty()) << summary.warnings.front();
 
     std::vector<MemoryLayer::Entry> expected;

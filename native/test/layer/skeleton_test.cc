@@ -11,10 +11,9 @@ namespace {
 class Kept {
  public:
   explicit Kept(const std::string& tar, std::size_t piece = SIZE_MAX) {
-    auto skeleton = SkeletonWriter::Create(*fs::Dir::OpenAbsolute(folder.path()));
-    EXPECT_TRUE(skeleton) << Describe(skeleton);
-    status = Import(tar, layer, skeleton->get(), {}, &summary, piece);
-    if (status) status = (*skeleton)->Finish();
+    SkeletonWriter skeleton(*fs::Dir::OpenAbsolute(folder.path()));
+    status = Import(tar, layer, &skeleton, {}, &summary, piece);
+    if (status) status = skeleton.Finish();
     EXPECT_TRUE(status) << Describe(status);
   }
 
@@ -249,9 +248,8 @@ TEST(Skeleton, OneThatWasNeverFinishedIsNone) {
   EXPECT_FALSE(*SkeletonReplay::Exists(folder.path()));
   EXPECT_FALSE(*SkeletonReplay::Exists(folder.path() + "/none"));
   {
-    auto writer = SkeletonWriter::Create(*fs::Dir::OpenAbsolute(folder.path()));
-    ASSERT_TRUE(writer);
-    ASSERT_TRUE((*writer)->Raw(AsBytes(std::string(1 << 20, 'r'))));
+    SkeletonWriter writer(*fs::Dir::OpenAbsolute(folder.path()));
+    ASSERT_TRUE(writer.Raw(AsBytes(std::string(1 << 20, 'r'))));
   }
   EXPECT_TRUE(*SkeletonReplay::Exists(folder.path()));
   MemorySource source({});
