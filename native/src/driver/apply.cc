@@ -199,7 +199,7 @@ class StreamedLayer final : public TarTarget {
  public:
   static Expected<std::unique_ptr<TarTarget>> Open(Core& core, const std::string& platform_id,
                                                    const ParentChain& chain, bool replace) {
-    std::unique_ptr<StreamedLayer> target(new StreamedLayer(core, chain));
+    std::unique_ptr<StreamedLayer> target(new StreamedLayer(chain));
     WCLAYER_ASSIGN(const Descriptors parents, core.platform().Describe(chain));
     WCLAYER_ASSIGN(target->import_,
                    TableImport::Begin(core.platform(), platform_id, parents, replace));
@@ -258,7 +258,7 @@ class StreamedLayer final : public TarTarget {
   }
 
  private:
-  StreamedLayer(Core&, ParentChain chain) : chain_(std::move(chain)) {}
+  explicit StreamedLayer(ParentChain chain) : chain_(std::move(chain)) {}
   wclayer::Status WriteChain() const {
     return layer_.MakeSmall("layerchain.json", StoreHome::ChainText(chain_));
   }

@@ -18,6 +18,16 @@ bool HasHelp() {
   return std::thread::hardware_concurrency() > 1;
 }
 
+// Work that has begun and goes on until it is told to end.
+struct Waiting {
+  std::promise<void> begun, go;
+  Errand errand{[this]() -> Status {
+    begun.set_value();
+    go.get_future().wait();
+    return {};
+  }};
+};
+
 TEST(Helper, DoesInAnotherThreadWhatItIsAskedFor) {
   Helper helper;
   std::promise<std::thread::id> by;
@@ -69,37 +79,27 @@ TEST(Helper, DoesEachErrandOnce) {
 TEST(Helper, SaysWhatItIsAt) {
   if (!HasHelp()) GTEST_SKIP() << "one processor: nobody begins anything";
   Helper helper;
-  std::promise<void> begun, go;
-  Errand busy([&]() -> Status {
-    begun.set_value();
-    go.get_future().wait();
-    return {};
-  });
+  Waiting busy;
   Errand next([]() -> Status { return {}; });
-  EXPECT_FALSE(helper.IsAt(busy));
-  helper.Ask(busy);
-  begun.get_future().wait();
+  EXPECT_FALSE(helper.IsAt(busy.errand));
+  helper.Ask(busy.errand);
+  busy.begun.get_future().wait();
   helper.Ask(next);
-  EXPECT_TRUE(helper.IsAt(busy));
+  EXPECT_TRUE(helper.IsAt(busy.errand));
   EXPECT_FALSE(helper.IsAt(next));
-  go.set_value();
-  EXPECT_TRUE(helper.Finish(busy));
-  EXPECT_FALSE(helper.IsAt(busy));
+  busy.go.set_value();
+  EXPECT_TRUE(helper.Finish(busy.errand));
+  EXPECT_FALSE(helper.IsAt(busy.errand));
   EXPECT_TRUE(helper.Finish(next));
 }
 
 TEST(Helper, WhatIsWithdrawnIsNeverDone) {
   if (!HasHelp()) GTEST_SKIP() << "one processor: nobody begins anything";
   Helper helper;
-  std::promise<void> begun, go;
-  Errand busy([&]() -> Status {
-    begun.set_value();
-    go.get_future().wait();
-    return {};
-  });
+  Waiting busy;
   std::atomic<bool> done = false;
-  helper.Ask(busy);
-  begun.get_future().wait();
+  helper.Ask(busy.errand);
+  busy.begun.get_future().wait();
   {
     Errand errand([&]() -> Status {
       done = true;
@@ -108,8 +108,8 @@ TEST(Helper, WhatIsWithdrawnIsNeverDone) {
     helper.Ask(errand);
     helper.Withdraw(errand);
   }
-  go.set_value();
-  helper.Withdraw(busy);  // waits for what has begun
+  busy.go.set_value();
+  helper.Withdraw(busy.errand);  // waits for what has begun
   EXPECT_FALSE(done);
 }
 
