@@ -49,7 +49,9 @@ class AdaptiveSink final : public io::ByteSink {
   Expected<MutableBytes> Room() override {
     return threaded_ == nullptr ? MutableBytes() : threaded_->Room();
   }
-  wclayer::Status Filled(std::size_t bytes) override { return threaded_->Filled(bytes); }
+  wclayer::Status Filled(std::size_t bytes) override {
+    return threaded_ == nullptr ? ByteSink::Filled(bytes) : threaded_->Filled(bytes);
+  }
   wclayer::Status Finish() override {
     return threaded_ == nullptr ? next_->Finish() : threaded_->Finish();
   }
@@ -386,6 +388,7 @@ class LayerFill final : public ApplyStream {
     return room;
   }
   wclayer::Status Filled(std::size_t bytes) override {
+    if (failed_) return *failed_;
     blob_bytes_ += bytes;
     auto filled = First().Filled(bytes);
     if (!filled) return Fail(std::move(filled).error());

@@ -108,6 +108,21 @@ TEST_P(LargeApply, TakesWhatIsPutIntoItsRoom) {
   EXPECT_GE(in_place + kHere, blob.size());
 }
 
+TEST_P(LargeApply, WhatWasPutIntoNoRoomIsRefused) {
+  Open();
+  ApplyOptions options;
+  options.parent = "";
+  auto apply = driver_->ApplyDiff("l", options);
+  ASSERT_TRUE(apply) << apply.error().ToString();
+  ASSERT_TRUE((*apply)->Write(Bytes(Packed(LargeTar(9), GetParam())).first(1000)));
+  for (int again = 0; again < 2; ++again) {
+    const Status filled = (*apply)->Filled(1);
+    ASSERT_FALSE(filled);
+    EXPECT_EQ(filled.error().code, Errc::kInternal) << filled.error().ToString();
+  }
+  EXPECT_FALSE((*apply)->Finish());
+}
+
 TEST_P(LargeApply, HasNoRoomOnceItHasFailed) {
   Open();
   Buffer blob = Packed(LargeTar(8), GetParam());
