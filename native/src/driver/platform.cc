@@ -343,6 +343,9 @@ Status Platform::Reprepare(const std::string& id, const Descriptors& parents) co
 Status Platform::Unmount(const std::string& id, const Descriptors& parents, bool undo) const {
   if (undo) {
     auto unprepared = Insist([&] { return UnprepareOnce(id, true, nullptr); });
+    // A prepared layer is never deactivated (spec vmcompute-abi §7). One whose call hangs may be
+    // told to: that call waits behind the hanging one.
+    if (!unprepared && unprepared.error().code != Errc::kCallTimeout) return unprepared;
     auto deactivated = Deactivate(id);
     return unprepared ? std::move(deactivated) : std::move(unprepared);
   }

@@ -465,6 +465,23 @@ TEST_F(WindowsCalls, WhatCouldNotBeUndoneIsMendedByTheNext) {
   EXPECT_FALSE(std::filesystem::exists(note));
 }
 
+// Unprepare comes before Deactivate, also where the first fails (spec vmcompute-abi §7).
+TEST_F(WindowsCalls, WhatCannotBeUnpreparedIsNotDeactivated) {
+  strict_->FailEach("GetLayerMountPath", vmcompute::kIoDevice, 1);
+  strict_->FailEach("UnprepareLayer", vmcompute::kIoDevice, 1'000);
+  const auto got = driver_->Get("box", false);
+  ASSERT_FALSE(got);
+  EXPECT_NE(got.error().message.find("UnprepareLayer"), std::string::npos)
+      << got.error().ToString();
+  strict_->FailNothing();
+  EXPECT_EQ(strict_->Active(), Lines{"box (prepared)"});
+  strict_->Forget();
+  ASSERT_TRUE(driver_->Get("box", false));
+  EXPECT_EQ(Sequence(), (Lines{"UnprepareLayer box", "DeactivateLayer box", "ActivateLayer box",
+                               "PrepareLayer box on mid,base", "GetLayerMountPath box"}));
+  ASSERT_TRUE(driver_->Put("box"));
+}
+
 // L8: whatever fails, and however many at once, counts and mounts agree in the end.
 TEST_F(WindowsCalls, RandomFailuresUnderThreadsLeaveNothing) {
   const std::uint32_t seed = std::random_device()();
@@ -472,7 +489,7 @@ TEST_F(WindowsCalls, RandomFailuresUnderThreadsLeaveNothing) {
   options_.busy_wait = milliseconds(50);
   Reopen();
   ASSERT_TRUE(driver_->CreateReadWrite("box2", "mid", 0));
-  strict_->FailAtRandom(seed, 15);
+  strict_->FailAtRandom(seed, 40);
   std::vector<std::thread> threads;
   for (unsigned t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
