@@ -95,6 +95,13 @@ Expected<std::size_t> TableImport::ReadBack(std::uint64_t ordinal, std::uint32_t
   return static_cast<std::size_t>(read);
 }
 
+Expected<std::uint64_t> TableImport::Checksum() {
+  std::uint64_t checksum = 0;
+  WCLAYER_TRY(platform_->Check(platform_->extensions()->ImportLayerChecksum(context_, &checksum),
+                               "ImportLayerChecksum", id_));
+  return checksum;
+}
+
 Status TableImport::Defer() {
   return platform_->Check(platform_->extensions()->ImportLayerDefer(context_), "ImportLayerDefer",
                           id_);
@@ -157,6 +164,7 @@ Status TableExport::Fill(layer::Item& item, std::u16string_view name, const File
   item.time_absent = 0;
   item.has_data_stream = true;
   item.reparse_tag = 0;
+  item.has_checksum = false;
   current_ = item.path;
   deleted_ = deleted;
   if (platform_->extensions() == nullptr) return {};
@@ -172,6 +180,8 @@ Status TableExport::Fill(layer::Item& item, std::u16string_view name, const File
   if (extra.link_target != nullptr) item.link_target = FromTableName(extra.link_target);
   item.has_data_stream = description_.has_data_stream;
   item.reparse_tag = description_.reparse_tag;
+  item.has_checksum = description_.has_checksum;
+  item.checksum = description_.checksum;
   item.ordinal = description_.ordinal;
   return {};
 }

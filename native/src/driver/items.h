@@ -26,6 +26,8 @@ class TableImport final : public layer::ItemSink {
   Status Write(Bytes stream) override;
   Expected<std::size_t> ReadBack(std::uint64_t ordinal, std::uint32_t stream, std::uint64_t offset,
                                  MutableBytes buffer) override;
+  bool tells_checksums() const override { return true; }
+  Expected<std::uint64_t> Checksum() override;
   // Leaves the making of files to RunSealed, on another thread (io/sink.h, DeferringSink).
   Status Defer();
   Status Seal();

@@ -113,8 +113,10 @@ struct TarImporter::State final : tar::Sink {
   std::uint32_t streams = 0;
   std::set<std::string> stream_names;
 
-  enum class Target { kNone, kStored, kExtra };
+  // kSummed: stored, and the sink tells its checksum.
+  enum class Target { kNone, kStored, kSummed, kExtra };
   Target target = Target::kNone;
+  std::uint64_t payload_size = 0;
   bool sparse = false;
   std::vector<tar::SparseRange> ranges;
   std::size_t range = 0;         // the next one
@@ -406,6 +408,11 @@ Status TarImporter::State::BeginPayload(const tar::Entry& entry, std::uint32_t s
   if (entry.stored_size == 0) return {};
   target = Target::kStored;
   if (skeleton == nullptr) return {};
+  if (stream == 0 && !entry.sparse && sink.tells_checksums()) {
+    target = Target::kSummed;
+    payload_size = entry.stored_size;
+    return {};
+  }
   return skeleton->BeginStored(ordinal, stream, entry.ranges);
 }
 
@@ -416,8 +423,8 @@ Status TarImporter::State::SkipPayload(const tar::Entry& entry) {
 }
 
 Status TarImporter::State::OnPayload(Bytes bytes) {
-  if (skeleton != nullptr) WCLAYER_TRY(skeleton->Payload(bytes));
-  if (target != Target::kStored) return {};
+  if (skeleton != nullptr && target != Target::kSummed) WCLAYER_TRY(skeleton->Payload(bytes));
+  if (target != Target::kStored && target != Target::kSummed) return {};
   auto written = sparse ? WriteSparse(bytes) : sink.Write(bytes);
   if (!written) return std::move(written).error().At(item.path);
   return {};
@@ -448,7 +455,9 @@ Status TarImporter::State::OnEntryEnd() {
     WCLAYER_TRY(sink.Write(head));
   }
   if (target == Target::kNone || skeleton == nullptr) return {};
-  return skeleton->EndPayload();
+  if (target != Target::kSummed) return skeleton->EndPayload();
+  WCLAYER_ASSIGN(const std::uint64_t checksum, sink.Checksum());
+  return skeleton->Stored(ordinal, payload_size, checksum);
 }
 
 // ---- sums and warnings

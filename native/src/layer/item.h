@@ -30,9 +30,13 @@ struct Item {
   std::uint64_t size = 0;         // export: bytes of the main stream, holes included
   bool has_data_stream = true;    // export: false for an empty file without a DATA stream
   std::uint32_t reparse_tag = 0;  // export
-  std::uint64_t ordinal = 0;      // number in import order in the layer that holds it
-  bool seekable = false;          // export in reference mode alone: the stream can be read twice
-                                  // (Seek), so metadata behind the data is not lost
+  // export: XXH3 of the main data, of a sparse file its ranges, if it is known. Then reading all of
+  // it gives exactly that data or an error.
+  bool has_checksum = false;
+  std::uint64_t checksum = 0;
+  std::uint64_t ordinal = 0;  // number in import order in the layer that holds it
+  bool seekable = false;      // export in reference mode alone: the stream can be read twice
+                              // (Seek), so metadata behind the data is not lost
 
   bool directory() const { return (attributes & kAttributeDirectory) != 0; }
 };
@@ -54,6 +58,10 @@ class ItemSink {
   // stream; 0 at its end, and for a stream that the item does not have.
   virtual Expected<std::size_t> ReadBack(std::uint64_t ordinal, std::uint32_t stream,
                                          std::uint64_t offset, MutableBytes buffer) = 0;
+  // Whether Checksum can be asked.
+  virtual bool tells_checksums() const { return false; }
+  // XXH3 of the current item's main data, once all of it was written.
+  virtual Expected<std::uint64_t> Checksum();
 };
 
 // Yields a layer being exported, in the reference order (golden-oci): depth-first, names sorted by

@@ -39,6 +39,8 @@ class SkeletonWriter {
   Status BeginExtra();
   Status Payload(Bytes bytes);
   Status EndPayload();
+  // All of that for the main data of a file that is not sparse, whose checksum the store tells.
+  Status Stored(std::uint64_t ordinal, std::uint64_t size, std::uint64_t checksum);
   // The stored payloads of an entry will be replaced by a later duplicate: from now on they are in
   // "extra"; `read` gives their bytes (as ItemSink::ReadBack).
   Status MoveToExtra(std::uint64_t ordinal, ItemSink& read);

@@ -129,6 +129,7 @@ struct SkeletonReplay::State {
   std::uint64_t payload_left = 0;
   std::uint64_t expected = 0;
   io::StreamChecksum checksum;
+  bool summed = false;  // by the source, which checks what it gives
   bool from_extra = false;
   std::uint64_t extra_at = 0;
   bool at_entry = false;
@@ -262,7 +263,9 @@ Status SkeletonReplay::State::BeginStored() {
     extra_at = move->offset;
     return {};
   }
-  return Enter(ordinal, stream);
+  WCLAYER_TRY(Enter(ordinal, stream));
+  summed = stream == 0 && item.has_checksum;
+  return {};
 }
 
 Status SkeletonReplay::State::BeginExtra() {
@@ -281,6 +284,7 @@ Status SkeletonReplay::State::ReadPayloadHead() {
     return SkeletonDamaged("holds a payload of an impossible size");
   }
   payload_left = payload_size;
+  summed = false;
   checksum.Reset();
   return {};
 }
@@ -359,13 +363,13 @@ Expected<std::size_t> SkeletonReplay::State::TakePayload(MutableBytes room, bool
       return Changed("the stored data is " + std::to_string(payload_left) +
                      " bytes shorter than it was");
     }
-    checksum.Update(room.subspan(used, count));
+    if (!summed) checksum.Update(room.subspan(used, count));
     payload_left -= count;
     used += count;
   } while (whole && payload_left != 0);
   if (payload_left != 0) return used;
   if (!from_extra && pull.left() != 0) return Changed("the stored data is longer than it was");
-  if (checksum.Value() != expected) {
+  if ((summed ? item.checksum : checksum.Value()) != expected) {
     return Changed("the stored data is not what the tar held: its checksum is wrong");
   }
   return used;

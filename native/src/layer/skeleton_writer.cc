@@ -35,6 +35,8 @@ struct SkeletonWriter::State {
   Status FlushStart();
   Status WriteExtra(Bytes bytes);
   Status FlushExtra();
+  Status AppendStored(std::uint64_t of, std::uint32_t number, std::uint64_t bytes,
+                      std::uint64_t sum);
   void KeepRanges(std::span<const tar::SparseRange> ranges);
   Status MoveStream(std::uint32_t stream, ItemSink& read);
   Status MoveRange(std::uint32_t stream, std::uint64_t from, std::uint64_t size, ItemSink& read);
@@ -152,6 +154,18 @@ Status SkeletonWriter::State::FlushExtra() {
   if (extra_tail.empty()) return {};
   WCLAYER_TRY(fs::WriteAt(extra.get(), extra_tail, extra_size - extra_tail.size()));
   extra_tail.clear();
+  return {};
+}
+
+Status SkeletonWriter::State::AppendStored(std::uint64_t of, std::uint32_t number,
+                                           std::uint64_t bytes, std::uint64_t sum) {
+  WCLAYER_TRY(MakeRoom(kMaxSmallOp));
+  block.push_back(std::byte{skeleton::kStored});
+  skeleton::AppendNumber(block, of);
+  skeleton::AppendNumber(block, number);
+  skeleton::AppendNumber(block, bytes);
+  AppendLe(block, sum);
+  ++payloads;
   return {};
 }
 
@@ -274,19 +288,20 @@ Status SkeletonWriter::Payload(Bytes bytes) {
 
 Status SkeletonWriter::EndPayload() {
   State& state = *state_;
-  WCLAYER_TRY(state.MakeRoom(kMaxSmallOp));
-  if (state.in_extra) {
-    state.block.push_back(std::byte{skeleton::kExtra});
-    skeleton::AppendNumber(state.block, state.begin);
-  } else {
-    state.block.push_back(std::byte{skeleton::kStored});
-    skeleton::AppendNumber(state.block, state.ordinal);
-    skeleton::AppendNumber(state.block, state.stream);
+  if (!state.in_extra) {
+    return state.AppendStored(state.ordinal, state.stream, state.size, state.checksum.Value());
   }
+  WCLAYER_TRY(state.MakeRoom(kMaxSmallOp));
+  state.block.push_back(std::byte{skeleton::kExtra});
+  skeleton::AppendNumber(state.block, state.begin);
   skeleton::AppendNumber(state.block, state.size);
   AppendLe(state.block, state.checksum.Value());
   ++state.payloads;
   return {};
+}
+
+Status SkeletonWriter::Stored(std::uint64_t ordinal, std::uint64_t size, std::uint64_t checksum) {
+  return state_->AppendStored(ordinal, 0, size, checksum);
 }
 
 Status SkeletonWriter::MoveToExtra(std::uint64_t ordinal, ItemSink& read) {

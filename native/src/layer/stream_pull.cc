@@ -14,6 +14,10 @@ Error Truncated() {
 
 }  // namespace
 
+Expected<std::uint64_t> ItemSink::Checksum() {
+  return Error(Errc::kUnsupported, "this sink tells no checksums");
+}
+
 Status ItemSource::Skip(std::uint64_t bytes) {
   std::byte scratch[4096];
   while (bytes != 0) {

@@ -119,6 +119,10 @@ struct EntryDescription {
   std::uint64_t ordinal = 0;    // its number in import order in the layer that holds it, from 0
   bool has_data_stream = true;  // false: an empty file stored without a DATA stream
   std::uint32_t reparse_tag = 0;
+  // Of a file's main data, of a sparse one its ranges: XXH3, 64 bit. Where it is known, whoever
+  // reads all of that data gets exactly what it is of, or an error.
+  bool has_checksum = false;
+  std::uint64_t checksum = 0;
 };
 
 // The last failure on this thread in words; strings live until the next failing call on this
@@ -160,6 +164,9 @@ struct Extensions {
                                             std::uint32_t stream, std::uint64_t offset,
                                             std::uint8_t* buffer, std::uint32_t length,
                                             std::uint32_t* read) = nullptr;
+  // The checksum (XXH3, 64 bit) of the main data that ImportLayerWrite was given for the current
+  // entry, of a sparse file its ranges.
+  Hresult(WCLAYER_ABI* ImportLayerChecksum)(void* context, std::uint64_t* checksum) = nullptr;
   // Lets the making of files be done by another thread. After Defer main data given to
   // ImportLayerWrite is not copied: it must live until an ImportLayerRunSealed that follows the
   // next ImportLayerSeal has come back. RunSealed may be called from a thread of its own while the

@@ -10,7 +10,8 @@ namespace {
 // A tar applied with its skeleton kept.
 class Kept {
  public:
-  explicit Kept(const std::string& tar, std::size_t piece = SIZE_MAX) {
+  explicit Kept(const std::string& tar, std::size_t piece = SIZE_MAX, bool sums = false) {
+    layer.sums = sums;
     SkeletonWriter skeleton(*fs::Dir::OpenAbsolute(folder.path()));
     status = Import(tar, layer, &skeleton, {}, &summary, piece);
     if (status) status = skeleton.Finish();
@@ -94,6 +95,42 @@ TEST(Skeleton, KeepsWhatADuplicateReplaces) {
                  .Folder("Files/d")
                  .File("Files/d:s", "the last")
                  .Finish());
+}
+
+// Where the store has a payload's checksum nobody computes it again.
+TEST(Skeleton, TakesTheStoresChecksums) {
+  const std::string big(200'000, 'b');
+  const std::string tar = TarBuilder()
+                              .Folder("Files")
+                              .File("Files/a", "text")
+                              .File("Files/a:s", "stream")
+                              .File("Files/big", big)
+                              .File("Files/none", "")
+                              .File("Files/A", "again")
+                              .Add(Typed('D', "dump"), "unknown data")
+                              .Finish();
+  Kept told(tar, 700, true);
+  const Kept computed(tar, 700);
+  EXPECT_EQ(told.Read(skeleton::kFile), computed.Read(skeleton::kFile));
+  EXPECT_EQ(told.Read(skeleton::kExtraFile), computed.Read(skeleton::kExtraFile));
+  for (const std::size_t buffer : {std::size_t{1} << 20, std::size_t{999}}) {
+    const auto back = told.Replay(buffer);
+    ASSERT_TRUE(back) << Describe(back);
+    EXPECT_TRUE(*back == tar);
+  }
+  // The store answers for what it gives …
+  MemoryLayer::Entry& entry = told.layer.entries[told.layer.names.at("FILES/BIG")];
+  ASSERT_TRUE(entry.item.has_checksum);
+  entry.stream.back() ^= std::byte{1};
+  EXPECT_TRUE(told.Replay());
+  // … and that has to be what the tar held.
+  entry.item.checksum ^= 1;
+  for (const std::size_t buffer : {std::size_t{1} << 20, std::size_t{999}}) {
+    const auto back = told.Replay(buffer);
+    ASSERT_FALSE(back);
+    EXPECT_EQ(back.error().code, Errc::kLayerDamaged);
+    EXPECT_EQ(back.error().path, "Files/big");
+  }
 }
 
 TEST(Skeleton, SeeksOncePerFile) {

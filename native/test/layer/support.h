@@ -18,6 +18,7 @@
 #include "backup/stream.h"
 #include "base/upcase.h"
 #include "base/utf16.h"
+#include "io/digest.h"
 #include "layer/exporter.h"
 #include "layer/importer.h"
 #include "layer/item.h"
@@ -200,6 +201,14 @@ class MemoryLayer final : public ItemSink {
     return count;
   }
 
+  bool tells_checksums() const override { return sums; }
+  Expected<std::uint64_t> Checksum() override {
+    Item& item = entries.at(current).item;
+    item.has_checksum = true;
+    item.checksum = io::Checksum(AsBytes(Content(Decode(entries[current].stream), 0)));
+    return item.checksum;
+  }
+
   const Entry* Find(const std::string& path) const {
     const auto found = names.find(UpcaseUtf8(path));
     return found == names.end() ? nullptr : &entries[found->second];
@@ -215,6 +224,7 @@ class MemoryLayer final : public ItemSink {
   std::size_t current = 0;
   std::size_t writes = 0;
   bool fresh = false;
+  bool sums = false;  // it tells checksums
   std::string fail_at = "-";
 
  private:

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "backup/reparse.h"
+#include "io/digest.h"
 #include "portable/home.h"
 #include "portable/metadata.h"
 #include "portable/names.h"
@@ -673,6 +674,54 @@ TEST_F(ImportTest, ReadsBackWhatADuplicateIsAboutToReplace) {
   EXPECT_NE(again, file);
   ASSERT_EQ(table_.ImportLayerEnd(context), kOk);
   EXPECT_EQ(MainData(Export("l", {})[1].stream), "short");
+}
+
+// Whoever keeps checksums of its own beside the store's need not compute them.
+TEST_F(ImportTest, TellsTheChecksumsOfMainData) {
+  const auto& ours = *table_.extensions;
+  void* context = nullptr;
+  ASSERT_EQ(table_.ImportLayerBegin(&info_, u"l", nullptr, 0, &context), kOk);
+  std::uint64_t sum = 0;
+  EXPECT_EQ(ours.ImportLayerChecksum(context, nullptr), vmcompute::kInvalidParameter);
+  const auto put = [&](const Item& item) {
+    std::uint64_t ordinal = 0;
+    EXPECT_EQ(Put(context, item, ordinal), kOk) << LastError().message;
+    EXPECT_EQ(ours.ImportLayerChecksum(context, &sum), kOk) << LastError().message;
+    return sum;
+  };
+  put(Folder("Files"));
+  const std::string big(70'000, 'p');
+  Item streams = File("Files/f", big);
+  AddStream(streams.stream, StreamId::kAlternateData, "one", 0, u":one:$DATA");
+  EXPECT_EQ(put(streams), io::Checksum(AsBytes(big)));
+  Item sparse = File("Files/s", "");
+  sparse.stream = Sparse(0, {{0, "abc"}, {1'000'000, "def"}}, 2'000'000);
+  EXPECT_EQ(put(sparse), io::Checksum(AsBytes(std::string_view("abcdef"))));
+  EXPECT_EQ(put(File("Files/none", "")), io::Checksum({}));
+  ASSERT_EQ(table_.ImportLayerEnd(context), kOk);
+
+  context = BeginExport("l", {});
+  for (const auto& [name, expected] :
+       {std::pair{u"\\Files\\f", io::Checksum(AsBytes(big))},
+        {u"\\Files\\s", io::Checksum(AsBytes(std::string_view("abcdef")))},
+        {u"\\Files\\none", io::Checksum({})}}) {
+    vmcompute::Utf16 found = nullptr;
+    vmcompute::FileBasicInfo info;
+    std::int64_t size = 0;
+    vmcompute::EntryDescription description;
+    ASSERT_EQ(ours.ExportLayerSeek(context, name, 0, &found, &info, &size), kOk);
+    ASSERT_EQ(ours.ExportLayerDescribe(context, &description), kOk);
+    EXPECT_TRUE(description.has_checksum);
+    EXPECT_EQ(description.checksum, expected);
+  }
+  vmcompute::Utf16 found = nullptr;
+  vmcompute::FileBasicInfo info;
+  std::int64_t size = 0;
+  vmcompute::EntryDescription description;
+  ASSERT_EQ(ours.ExportLayerSeek(context, u"\\Files", 0, &found, &info, &size), kOk);
+  ASSERT_EQ(ours.ExportLayerDescribe(context, &description), kOk);
+  EXPECT_FALSE(description.has_checksum);
+  ours.ExportLayerAbort(context);
 }
 
 TEST_F(ImportTest, TwentyThousandFilesInAnyOrder) {

@@ -95,6 +95,8 @@ Status Export::Describe(vmcompute::EntryDescription& description) {
   description.ordinal = entry_.ordinal;
   description.has_data_stream = entry_.kind != Kind::kFile || entry_.has_data_stream;
   description.reparse_tag = entry_.reparse_tag;
+  description.has_checksum = entry_.kind == Kind::kFile && entry_.has_checksum;
+  description.checksum = description.has_checksum ? entry_.checksum : 0;
   if (!entry_.short_name.empty()) description.extra.short_name = entry_.short_name.c_str();
   if (entry_.kind == Kind::kTombstone) description.extra.opaque = entry_.opaque;
   if (entry_.kind == Kind::kHardLink) {

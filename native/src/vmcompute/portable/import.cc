@@ -112,6 +112,13 @@ Status Import::Write(Bytes stream) {
   });
 }
 
+Expected<std::uint64_t> Import::Checksum() {
+  return Guard<std::uint64_t>([&]() -> Expected<std::uint64_t> {
+    if (!open_) return Error(Errc::kInvalidArgument, "this entry takes no stream");
+    return payload_->Checksum();
+  });
+}
+
 Status Import::FinishStaging() {
   WCLAYER_TRY(FinishEntry());
   WCLAYER_TRY(files_.Drain());

@@ -49,6 +49,8 @@ class Import {
   Status Write(Bytes stream);  // of the entry added last
   Expected<std::size_t> ReadBack(std::uint64_t ordinal, std::uint32_t stream, std::uint64_t offset,
                                  MutableBytes buffer);
+  // Of the main data that Write was given so far for the entry added last.
+  Expected<std::uint64_t> Checksum();
   // From now on files are made and written by RunSealed, by End, or when something needs them; main
   // data given to Write lives until then (io/put_off.h).
   void Defer() { files_.Defer(); }

@@ -38,6 +38,7 @@ class PayloadWriter final : public backup::Sink {
 
   // From here on streams belong to `entry`; `create` makes its file when the first byte comes.
   void Begin(Entry& entry, Create create);
+  std::uint64_t Checksum() const { return main_sum_.Value(); }  // of the main data so far
   // The stream is complete: sizes, checksum and reparse tag are in the entry. Whether a file was
   // made; it is closed.
   Expected<bool> Finish();

@@ -365,6 +365,15 @@ Hresult WCLAYER_ABI ImportLayerReadBackCall(void* context, std::uint64_t ordinal
   });
 }
 
+Hresult WCLAYER_ABI ImportLayerChecksumCall(void* context, std::uint64_t* checksum) {
+  return Call("ImportLayerChecksum", [&]() -> Status {
+    if (context == nullptr) return Missing("context");
+    if (checksum == nullptr) return Missing("checksum");
+    WCLAYER_ASSIGN(*checksum, static_cast<Import*>(context)->Checksum());
+    return {};
+  });
+}
+
 Hresult WCLAYER_ABI ImportLayerDeferCall(void* context) {
   return Call("ImportLayerDefer", [&]() -> Status {
     if (context == nullptr) return Missing("context");
@@ -588,6 +597,7 @@ vmcompute::Extensions MakeExtensions() {
   ours.LastError = LastErrorCall;
   ours.ImportLayerEntry = ImportLayerEntryCall;
   ours.ImportLayerReadBack = ImportLayerReadBackCall;
+  ours.ImportLayerChecksum = ImportLayerChecksumCall;
   ours.ImportLayerFolder = ImportLayerFolderCall;
   ours.ImportLayerReplace = ImportLayerReplaceCall;
   ours.ImportLayerDefer = ImportLayerDeferCall;
