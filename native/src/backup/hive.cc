@@ -34,10 +34,6 @@ constexpr std::size_t kKeyName = 76;
 constexpr std::uint32_t kNone = 0xFFFFFFFF;
 constexpr std::uint32_t kBinHeader = 32;
 
-bool SamePath(std::string_view a, std::string_view b) {
-  return UpcaseUtf8(a) == UpcaseUtf8(b);
-}
-
 std::uint32_t Word(Bytes bytes, std::size_t at) {
   return LoadLe<std::uint32_t>(bytes.data() + at);
 }
@@ -95,7 +91,7 @@ Buffer KeyDescriptor() {
 
 bool IsDeltaName(std::string_view name) {
   return std::any_of(kDeltaNames.begin(), kDeltaNames.end(),
-                     [&](std::string_view delta) { return SamePath(delta, name); });
+                     [&](std::string_view delta) { return EqualNoCaseUtf8(delta, name); });
 }
 
 Status CheckHive(Bytes head, std::uint64_t file_size) {
@@ -117,14 +113,14 @@ Status CheckHive(Bytes head, std::uint64_t file_size) {
 }
 
 bool MustBeHive(std::string_view path) {
-  if (SamePath(path, "UtilityVM/Files/EFI/Microsoft/Boot/BCD")) return true;
+  if (EqualNoCaseUtf8(path, "UtilityVM/Files/EFI/Microsoft/Boot/BCD")) return true;
   const std::size_t cut = path.rfind('/');
-  if (cut == std::string_view::npos || !SamePath(path.substr(0, cut), "Hives")) return false;
+  if (cut == std::string_view::npos || !EqualNoCaseUtf8(path.substr(0, cut), "Hives")) return false;
   const std::string_view name = path.substr(cut + 1);
   constexpr std::string_view kDelta = "_Delta";
   return std::any_of(kDeltaNames.begin(), kDeltaNames.end(), [&](std::string_view delta) {
     const std::string stem(delta.substr(0, delta.size() - kDelta.size()));
-    return SamePath(delta, name) || SamePath(stem + "_Base", name);
+    return EqualNoCaseUtf8(delta, name) || EqualNoCaseUtf8(stem + "_Base", name);
   });
 }
 

@@ -24,6 +24,10 @@ constexpr std::array<char16_t, 65536> MakeTable() {
 
 constexpr std::array<char16_t, 65536> kTable = MakeTable();
 
+char UpcaseAscii(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 0x20) : c;
+}
+
 // Eight bytes at a time, none of which has its highest bit set.
 void UpcaseAscii(char* at, std::size_t left) {
   constexpr std::uint64_t kOnes = 0x0101010101010101u;
@@ -34,9 +38,7 @@ void UpcaseAscii(char* at, std::size_t left) {
     eight -= (from_a & ~above_z & 0x80 * kOnes) >> 2;  // 0x20 from each lower-case letter
     std::memcpy(at, &eight, sizeof eight);
   }
-  for (; left != 0; --left, ++at) {
-    if (*at >= 'a' && *at <= 'z') *at = static_cast<char>(*at - 0x20);
-  }
+  for (; left != 0; --left, ++at) *at = UpcaseAscii(*at);
 }
 
 }  // namespace
@@ -73,10 +75,9 @@ std::string LowerAscii(std::string_view text) {
 }
 
 bool EqualNoCaseAscii(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 0x20) : c; };
   return a.size() == b.size() &&
          std::equal(a.begin(), a.end(), b.begin(),
-                    [&](char left, char right) { return lower(left) == lower(right); });
+                    [](char left, char right) { return UpcaseAscii(left) == UpcaseAscii(right); });
 }
 
 std::string UpcaseUtf8(std::string_view name) {
@@ -88,6 +89,15 @@ std::string UpcaseUtf8(std::string_view name) {
   auto wide = ToUtf16(name);
   if (!wide) return std::string(name);  // not a name at all: compares as its bytes
   return ToUtf8(Upcase(*wide));
+}
+
+bool EqualNoCaseUtf8(std::string_view a, std::string_view b) {
+  const std::size_t common = std::min(a.size(), b.size());
+  for (std::size_t i = 0; i < common; ++i) {
+    if (((a[i] | b[i]) & 0x80) != 0) return UpcaseUtf8(a) == UpcaseUtf8(b);
+    if (a[i] != b[i] && UpcaseAscii(a[i]) != UpcaseAscii(b[i])) return false;
+  }
+  return a.size() == b.size();  // upcasing takes no characters away
 }
 
 }  // namespace wclayer

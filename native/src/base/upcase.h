@@ -16,6 +16,9 @@ bool EqualNoCase(std::u16string_view a, std::u16string_view b);
 // Upcases a (W)UTF-8 name without going through UTF-16 when it is plain ASCII.
 std::string UpcaseUtf8(std::string_view name);
 
+// Whether two (W)UTF-8 names are one; what is no UTF-8 is compared as bytes.
+bool EqualNoCaseUtf8(std::string_view a, std::string_view b);
+
 // Whether two ASCII names are one but for the case of letters. Other bytes are compared as they
 // are.
 bool EqualNoCaseAscii(std::string_view a, std::string_view b);

@@ -95,10 +95,6 @@ Expected<EntryInfo> Describe(const layer::Item& item, Bytes reparse) {
   return info;
 }
 
-bool SamePath(std::string_view a, std::string_view b) {
-  return UpcaseUtf8(a) == UpcaseUtf8(b);
-}
-
 // Moves an export to the entry `path`.
 wclayer::Status Locate(LayerItems& source, bool can_seek, const std::string& path,
                        layer::Item& item) {
@@ -113,7 +109,7 @@ wclayer::Status Locate(LayerItems& source, bool can_seek, const std::string& pat
   for (;;) {
     WCLAYER_ASSIGN(const bool more, source.Next(item));
     if (!more) return NoEntry(path);
-    if (SamePath(item.path, path)) return {};
+    if (EqualNoCaseUtf8(item.path, path)) return {};
   }
 }
 

@@ -17,9 +17,9 @@ class FileLock {
  public:
   FileLock() = default;
   // Opens or makes the file `name` in `folder` and waits up to `wait` for it (0: not at all).
-  // kLayerBusy names the holder (the pid that an exclusive one wrote into the file: information
-  // only, a container's pid means nothing outside). `keep_waiting` is asked between two tries, at
-  // least every 50 ms; false ends the wait with kCancelled.
+  // kLayerBusy names the holder: on Linux as the kernel lists it, on Windows by the pid that an
+  // exclusive one wrote into the file. Information only. `keep_waiting` is asked between two tries,
+  // at least every 50 ms; false ends the wait with kCancelled.
   static Expected<FileLock> Acquire(const Dir& folder, std::string_view name, LockMode mode,
                                     std::chrono::milliseconds wait,
                                     const std::function<bool()>& keep_waiting = {});

@@ -1,9 +1,13 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <fstream>
 
 #include "fs/lock.h"
 #include "fs/lock_wait.h"
@@ -12,11 +16,19 @@
 namespace wclayer::fs {
 namespace {
 
-// Who holds the lock: the pid that an exclusive holder wrote, if the file holds one.
+std::string_view NextWord(std::string_view& line) {
+  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+  const std::string_view word = line.substr(0, line.find(' '));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+// Who holds the lock on the open file: the kernel knows.
 std::string HolderOf(int fd) {
-  char text[kMaxPidDigits + 1];
-  const ssize_t count = ::pread(fd, text, sizeof text, 0);
-  const std::string_view pid(text, count > 0 ? static_cast<std::size_t>(count) : 0);
+  struct stat info {};
+  std::string pid;
+  if (std::ifstream locks("/proc/locks"); locks && ::fstat(fd, &info) == 0)
+    pid = HolderIn(locks, ::major(info.st_dev), ::minor(info.st_dev), info.st_ino);
   return HolderNamed(pid, static_cast<std::uint64_t>(::getpid()));
 }
 
@@ -27,15 +39,6 @@ bool StillNamed(int folder, const std::string& name, const struct stat& info) {
          by_name.st_ino == info.st_ino && by_name.st_dev == info.st_dev;
 }
 
-// Writes who holds the lock. A shared holder clears the text of an earlier exclusive one. Failures
-// do not count: a full disk does not make the lock less held.
-void WriteHolder(int fd, LockMode mode, off_t size) {
-  const std::string pid = mode == LockMode::kExclusive ? std::to_string(::getpid()) : "";
-  const auto length = static_cast<off_t>(pid.size());
-  if (length != 0 && ::pwrite(fd, pid.data(), pid.size(), 0) != length) return;
-  if (size > length && ::ftruncate(fd, length) != 0) return;
-}
-
 Expected<UniqueFd> OpenLockFile(const Dir& folder, const std::string& file) {
   auto fd = OpenAt(folder.fd(), file, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, kBeneath);
   if (!fd) return std::move(fd).error().In("lock");
@@ -43,6 +46,31 @@ Expected<UniqueFd> OpenLockFile(const Dir& folder, const std::string& file) {
 }
 
 }  // namespace
+
+std::string HolderIn(std::istream& locks, unsigned major, unsigned minor, std::uint64_t inode) {
+  char device[32];
+  std::snprintf(device, sizeof device, "%02x:%02x:", major, minor);
+  const std::string number = std::to_string(inode);
+  // Some file systems show another device by stat; then the file of this number is taken, if there
+  // is one alone.
+  std::string likely;
+  bool several = false;
+  for (std::string text; std::getline(locks, text);) {
+    // "7: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF"; of who waits, "7: -> FLOCK …".
+    std::string_view line = text;
+    NextWord(line);
+    if (NextWord(line) != "FLOCK") continue;
+    NextWord(line);
+    NextWord(line);
+    const std::string_view pid = NextWord(line);
+    const std::string_view file = NextWord(line);
+    if (file.substr(file.rfind(':') + 1) != number) continue;
+    if (file.starts_with(device)) return std::string(pid);
+    several = several || !likely.empty();
+    likely = pid;
+  }
+  return several ? std::string() : likely;
+}
 
 Expected<FileLock> FileLock::Acquire(const Dir& folder, std::string_view name, LockMode mode,
                                      std::chrono::milliseconds wait,
@@ -60,7 +88,6 @@ Expected<FileLock> FileLock::Acquire(const Dir& folder, std::string_view name, L
       struct stat info {};
       if (::fstat(fd.get(), &info) != 0) return SystemError(errno, "fstat", file);
       if (!StillNamed(folder.fd(), file, info)) continue;
-      WriteHolder(fd.get(), mode, info.st_size);
       FileLock lock;
       lock.fd_ = std::move(fd);
       return lock;

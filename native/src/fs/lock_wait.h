@@ -13,7 +13,7 @@ namespace wclayer::fs {
 
 inline constexpr std::size_t kMaxPidDigits = 10;
 
-// Who holds a lock, in words: `pid` is what an exclusive holder wrote into the file, if it did.
+// Who holds a lock, in words; `pid` as far as it is known.
 std::string HolderNamed(std::string_view pid, std::uint64_t own_pid);
 
 // Pauses that grow, up to a deadline.

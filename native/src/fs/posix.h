@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 
 #include <functional>
+#include <istream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,10 @@ int ChmodNoFollow(int dir, const char* name, std::uint32_t mode);
 
 // Every entry of an open folder but . and .., with its d_type.
 Status ReadEntries(int dir, const std::function<Status(const char*, unsigned char)>& visit);
+
+// The pid of who holds the flock of a file, from the text of /proc/locks; "" if that does not tell.
+// Pids are those of the reader's namespace.
+std::string HolderIn(std::istream& locks, unsigned major, unsigned minor, std::uint64_t inode);
 
 // The option text of mount(2) for an overlay of these lowers, upper "u" and work "w"; kUnsupported
 // when it is more than mount(2) takes.

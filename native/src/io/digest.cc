@@ -67,6 +67,11 @@ std::uint64_t Checksum(Bytes bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());
 }
 
+std::array<std::uint64_t, 2> WideChecksum(Bytes bytes) {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return {hash.low64, hash.high64};
+}
+
 struct StreamChecksum::State {
   XXH3_state_t xxh;
 };

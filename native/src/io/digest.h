@@ -29,6 +29,8 @@ Status CheckDigestText(std::string_view digest);
 
 // XXH3, 64 bit.
 std::uint64_t Checksum(Bytes bytes);
+// XXH3, 128 bit: two halves.
+std::array<std::uint64_t, 2> WideChecksum(Bytes bytes);
 class StreamChecksum {
  public:
   StreamChecksum();

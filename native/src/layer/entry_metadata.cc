@@ -25,6 +25,10 @@ constexpr std::uint32_t kModeTypeMask = 0170000;
 constexpr std::uint32_t kModeDirectory = 0040000;
 constexpr std::uint32_t kModeDirectoryLink = 0160000;
 
+// Of descriptors that are kept: how many, and the longest text. The system's have some 200 bytes.
+constexpr std::size_t kMostKept = 1024;
+constexpr std::size_t kMostKeptText = 1024;
+
 Error BadRecord(std::string_view key, std::string_view why) {
   return Error(Errc::kBadArchive, "PAX record " + std::string(key) + ": " + std::string(why));
 }
@@ -292,19 +296,21 @@ Status MetadataReader::ReadSecurity(const tar::Entry& entry, Buffer& head) {
     if (!descriptor) return BadRecord(kRecordSddl, descriptor.error().message);
     return AppendStream(head, StreamId::kSecurity, *descriptor);
   }
-  if (*text != last_text_) {
-    WCLAYER_ASSIGN(last_descriptor_, Decode(kRecordRawSecurity, *text));
-    last_text_.clear();
-    if (last_descriptor_.size() > kMaxSecurityDescriptorBytes) {
-      return LimitError("kMaxSecurityDescriptorBytes", kMaxSecurityDescriptorBytes,
-                        last_descriptor_.size());
-    }
-    if (auto checked = backup::CheckSecurityDescriptor(last_descriptor_); !checked) {
-      return BadRecord(kRecordRawSecurity, checked.error().message);
-    }
-    last_text_ = *text;
+  if (const auto known = descriptors_.find(*text); known != descriptors_.end())
+    return AppendStream(head, StreamId::kSecurity, known->second);
+  WCLAYER_ASSIGN(Buffer descriptor, Decode(kRecordRawSecurity, *text));
+  if (descriptor.size() > kMaxSecurityDescriptorBytes) {
+    return LimitError("kMaxSecurityDescriptorBytes", kMaxSecurityDescriptorBytes,
+                      descriptor.size());
   }
-  return AppendStream(head, StreamId::kSecurity, last_descriptor_);
+  if (auto checked = backup::CheckSecurityDescriptor(descriptor); !checked) {
+    return BadRecord(kRecordRawSecurity, checked.error().message);
+  }
+  WCLAYER_TRY(AppendStream(head, StreamId::kSecurity, descriptor));
+  if (text->size() > kMostKeptText) return {};
+  if (descriptors_.size() == kMostKept) descriptors_.clear();
+  descriptors_.emplace(*text, std::move(descriptor));
+  return {};
 }
 
 Status MetadataReader::Read(const tar::Entry& entry, Item& item, Buffer& head) {

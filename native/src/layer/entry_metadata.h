@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 
 #include "base/bytes.h"
 #include "base/expected.h"
@@ -20,9 +21,8 @@ class MetadataReader {
  private:
   Status ReadSecurity(const tar::Entry& entry, Buffer& head);
 
-  // Neighbours mostly have the same descriptor: it is decoded and checked once.
-  std::string last_text_;
-  Buffer last_descriptor_;
+  // Most entries have one of few descriptors: those are decoded and checked once.
+  std::unordered_map<std::string, Buffer> descriptors_;
 };
 
 // The value of the entry's record `key`, or null.

@@ -213,8 +213,7 @@ Status TarImporter::State::OnWhiteout(const tar::Entry& entry, const LayerName& 
 
 Status TarImporter::State::OnStream(const tar::Entry& entry, const LayerName& name) {
   if (entry.type != '0') return BadTar("an alternate stream that is not of type 0");
-  const bool same =
-      takes_streams && (name.path == main_path || UpcaseUtf8(name.path) == UpcaseUtf8(main_path));
+  const bool same = takes_streams && EqualNoCaseUtf8(name.path, main_path);
   if (!same) {
     return Error(Errc::kUnsafePath,
                  "a colon in a name, and it is no alternate stream of the entry right before it");
@@ -275,13 +274,13 @@ Status TarImporter::State::OnMain(const tar::Entry& entry, LayerName name) {
 
 Status TarImporter::State::CheckTop(const tar::Entry& entry, const std::string& path,
                                     EntryKind kind) {
-  const std::string top = UpcaseUtf8(std::string_view(path).substr(0, path.find('/')));
-  if (top == "UTILITYVM") summary.has_utility_vm = true;
+  const std::string_view top = std::string_view(path).substr(0, path.find('/'));
+  if (EqualNoCaseUtf8(top, "UtilityVM")) summary.has_utility_vm = true;
   if (path.find('/') == std::string::npos) {
     if (kind != EntryKind::kFolder) return BadTar("a top folder of a layer that is no folder");
     return {};
   }
-  if (top == "HIVES" && kind == EntryKind::kFile) summary.has_hives = true;
+  if (kind == EntryKind::kFile && EqualNoCaseUtf8(top, "Hives")) summary.has_hives = true;
   if (entry.type == '1' && !IsBelowFiles(path)) {
     return BadTar("a hard link outside Files/ and UtilityVM/Files/");
   }

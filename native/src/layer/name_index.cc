@@ -17,10 +17,8 @@ std::size_t Scale(std::uint64_t hash, std::size_t count) {
 }  // namespace
 
 NameIndex::Key NameIndex::KeyOf(std::string_view path) {
-  std::string name = UpcaseUtf8(path);
-  const std::uint64_t hash = io::Checksum(AsBytes(name));
-  name.push_back('\x01');  // another length: another hash of the same name
-  return {hash, static_cast<std::uint32_t>(io::Checksum(AsBytes(name)))};
+  const auto [hash, more] = io::WideChecksum(AsBytes(UpcaseUtf8(path)));
+  return {hash, static_cast<std::uint32_t>(more)};
 }
 
 std::size_t NameIndex::SlotOf(const Shard& shard, const Key& key) {

@@ -24,7 +24,7 @@ Error TooLong(const char* limit, std::size_t most, std::size_t got) {
 }
 
 bool SameWord(std::string_view a, std::string_view b) {
-  return a == b || (a.size() == b.size() && UpcaseUtf8(a) == UpcaseUtf8(b));
+  return a.size() == b.size() && EqualNoCaseUtf8(a, b);
 }
 
 // CON, "NUL .txt", COM1…: whatever folder they stand in, Windows opens the device.

@@ -198,12 +198,16 @@ Expected<Home::Place> Home::Locate(std::string_view id) const {
   auto opened = Root();
   if (!opened && opened.error().sys_errno == ENOENT) return place;
   WCLAYER_ASSIGN(place.root, std::move(opened));
+  WCLAYER_ASSIGN(place.folder, FolderIn(place.root, id));
+  return place;
+}
+
+Expected<std::string> Home::FolderIn(const fs::Dir& root, std::string_view id) const {
   if (!names_noted_) {
-    WCLAYER_TRY(fs::NoteCapitalsOfAll(place.root));
+    WCLAYER_TRY(fs::NoteCapitalsOfAll(root));
     names_noted_ = true;
   }
-  WCLAYER_ASSIGN(place.folder, fs::FindFolder(place.root, id));
-  return place;
+  return fs::FindFolder(root, id);
 }
 
 Expected<std::optional<std::string>> Home::FolderOf(std::string_view id) const {
@@ -270,12 +274,21 @@ Status Home::CheckImported(std::string_view id) const {
 }
 
 Expected<LayerKind> Home::KindOf(std::string_view id, fs::Dir* own) const {
-  WCLAYER_ASSIGN(const auto place, Locate(id));
-  if (place.folder.empty()) {
-    WCLAYER_ASSIGN(const auto image, FindBaseImage(place.root, id));
+  WCLAYER_TRY(CheckIdOrRemoval(id));
+  auto root = Root();
+  if (!root && root.error().sys_errno == ENOENT) return LayerKind::kNone;
+  if (!root) return std::move(root).error();
+  return KindIn(*root, id, own);
+}
+
+Expected<LayerKind> Home::KindIn(const fs::Dir& root, std::string_view id, fs::Dir* own) const {
+  WCLAYER_TRY(CheckIdOrRemoval(id));
+  WCLAYER_ASSIGN(const std::string name, FolderIn(root, id));
+  if (name.empty()) {
+    WCLAYER_ASSIGN(const auto image, FindBaseImage(root, id));
     return image ? LayerKind::kCommitted : LayerKind::kNone;
   }
-  auto opened = place.root.OpenDir(Join(place.folder, kPrivate));
+  auto opened = root.OpenDir(Join(name, kPrivate));
   if (!opened) {
     if (fs::IsGone(opened.error())) return LayerKind::kCreated;
     return std::move(opened).error();

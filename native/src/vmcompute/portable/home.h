@@ -90,6 +90,9 @@ class Home {
   Expected<std::string> LayerPath(std::string_view id) const;  // its absolute path; it must exist
   // `own`: becomes its private folder, if it has one in this home.
   Expected<LayerKind> KindOf(std::string_view id, fs::Dir* own = nullptr) const;
+  // For who has the home's folder open.
+  Expected<LayerKind> KindIn(const fs::Dir& root, std::string_view id,
+                             fs::Dir* own = nullptr) const;
   Expected<WritableRecord> ReadWritable(std::string_view id) const;
   Status WriteWritable(const fs::Dir& layer, const WritableRecord& record) const;
   // Ids of the parents, immediate one first, as recorded by import or CreateSandboxLayer, else by
@@ -131,6 +134,7 @@ class Home {
     std::string folder;  // as spelled in it; "": it has none there
   };
   Expected<Place> Locate(std::string_view id) const;
+  Expected<std::string> FolderIn(const fs::Dir& root, std::string_view id) const;
   Status RemoveLockFile(const StagingLock& lock) const;
   Expected<std::vector<BaseImage>> BaseImagesIn(const fs::Dir& root) const;
   Expected<std::optional<BaseImage>> FindBaseImage(const fs::Dir& root,

@@ -43,13 +43,15 @@ Import::~Import() = default;
 
 Expected<std::unique_ptr<Import>> Import::Begin(std::shared_ptr<Home> home, std::string id,
                                                 std::vector<std::string> parents) {
-  WCLAYER_ASSIGN(const auto kind, home->KindOf(id));
+  std::unique_ptr<Import> import(new Import(std::move(home), std::move(id), std::move(parents)));
+  WCLAYER_ASSIGN(import->staging_, Staging::Begin(import->home_));
+  // By the handle that the staging folder has anyway.
+  WCLAYER_ASSIGN(const auto kind, import->home_->KindIn(import->staging_->root(), import->id_));
   if (kind == LayerKind::kCommitted)
-    return Error(Errc::kLayerExists, "the layer is filled already").Of(id);
+    return Error(Errc::kLayerExists, "the layer is filled already").Of(import->id_);
   if (kind == LayerKind::kWritable)
-    return Error(Errc::kLayerExists, "a writable layer of this id exists").Of(id);
-  return Start(
-      std::unique_ptr<Import>(new Import(std::move(home), std::move(id), std::move(parents))));
+    return Error(Errc::kLayerExists, "a writable layer of this id exists").Of(import->id_);
+  return Start(std::move(import));
 }
 
 Expected<std::unique_ptr<Import>> Import::Replace(std::shared_ptr<Home> home, std::string id,
@@ -63,12 +65,12 @@ Expected<std::unique_ptr<Import>> Import::Replace(std::shared_ptr<Home> home, st
         .Of(id);
   std::unique_ptr<Import> import(new Import(std::move(home), std::move(id), std::move(parents)));
   import->replaces_ = true;
+  WCLAYER_ASSIGN(import->staging_, Staging::Begin(import->home_));
   return Start(std::move(import));
 }
 
 Expected<std::unique_ptr<Import>> Import::Start(std::unique_ptr<Import> import) {
   WCLAYER_ASSIGN(import->chain_, Chain::Open(*import->home_, import->parent_ids_));
-  WCLAYER_ASSIGN(import->staging_, Staging::Begin(import->home_));
   WCLAYER_ASSIGN(import->private_, import->staging_->dir().OpenDir(kPrivate));
   WCLAYER_ASSIGN(import->folder_, ToUtf16(import->staging_->path() + fs::kSeparator + kPrivate));
   WCLAYER_ASSIGN(import->metadata_, MetadataWriter::Create(import->private_));

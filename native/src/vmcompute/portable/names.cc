@@ -93,7 +93,7 @@ std::string Fold(std::string_view path) {
 }
 
 bool SamePath(std::string_view a, std::string_view b) {
-  return a == b || Fold(a) == Fold(b);
+  return EqualNoCaseUtf8(a, b);
 }
 
 int CompareDepthFirst(std::string_view a, std::string_view b) {

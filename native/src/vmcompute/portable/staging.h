@@ -19,7 +19,8 @@ class Staging {
   ~Staging();  // what was not published goes
 
   const fs::Dir& dir() const { return dir_; }
-  const std::string& path() const { return path_; }  // absolute
+  const fs::Dir& root() const { return lock_.root; }  // the home
+  const std::string& path() const { return path_; }   // absolute
 
   // Flushes (one syncfs at most) and makes the folder the layer `id` by one rename. A created layer
   // of that id is exchanged for it; its own small files (layerchain.json, layerId) are kept unless
