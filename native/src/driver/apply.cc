@@ -545,7 +545,9 @@ Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::st
   WCLAYER_ASSIGN(fill->privileges_, core.platform_.HoldToWrite());
   if (core.mounts_.BeingRead(id))
     return Error(Errc::kLayerBusy, "a Diff of it is being read; close that first");
-  if (options.parent && options.parent->empty()) fill->OpenBaseAhead();
+  // Who gives a digest may have the layer already, and then nothing is written (S8).
+  const bool base = options.parent && options.parent->empty();
+  if (base && !asked) fill->OpenBaseAhead();
   {
     WCLAYER_ASSIGN(auto lock, core.home_.LockLayer(id, fs::LockMode::kExclusive,
                                                    asked ? std::optional(kShareWait) : std::nullopt,
@@ -555,6 +557,7 @@ Expected<std::unique_ptr<ApplyStream>> LayerFill::Open(Core& core, const std::st
   // Our table refuses by itself to make a layer beside a base image of that name.
   const bool base_images = core.platform_.extensions() == nullptr;
   WCLAYER_ASSIGN(const std::optional<Core::Found> found, core.FindIfAny(id, base_images));
+  if (base && asked && !found) fill->OpenBaseAhead();
   std::optional<ParentChain> recorded;
   if (found) {
     WCLAYER_ASSIGN(recorded, core.home_.ReadChain(found->id));
