@@ -19,9 +19,10 @@
 namespace wclayer {
 namespace {
 
-// Up to here a tar is parsed on the caller's thread; beyond it the stage gets a thread of its own.
+// Up to here a tar is parsed on the caller's thread; beyond it there are threads for its stages.
 constexpr std::uint64_t kThreadThreshold = 1u << 20;
-constexpr io::StageOptions kSlabs = {.slab_bytes = 256u << 10, .slabs = 8};
+// A slab fits a processor's second cache; all of them are what the stages may be apart.
+constexpr io::StageOptions kSlabs = {.slab_bytes = 128u << 10, .slabs = 32};
 constexpr std::size_t kHeadBytes = 64u << 10;  // what RecogniseTar looks at
 // A tar that ends before that and is not smaller than this has a helper for its files.
 constexpr std::size_t kLeastHelped = 16u << 10;
@@ -29,7 +30,7 @@ constexpr std::size_t kPieces = 4;  // that its files are sealed in
 // Callers that give a digest share one unpack and wait for it however long it takes (S5).
 constexpr std::chrono::milliseconds kShareWait = std::chrono::hours(2);
 
-// Runs the next stage here until it is worth a thread; then the watcher has one too, and what the
+// Runs the next stage here until it is worth a thread; then beside it the watcher, and what the
 // next stage puts off.
 class AdaptiveSink final : public io::ByteSink {
  public:

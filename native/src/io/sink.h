@@ -18,14 +18,14 @@ class ByteSink {
   virtual Status Finish() = 0;  // no more bytes; flushes; passes Finish on to the next stage
 };
 
-// A sink that can leave part of its work to another thread. Until Defer, Write does everything
+// A sink that can leave part of its work for later. Until Defer, Write does everything
 // itself. Afterwards the bytes given to Write live until a RunSealed that follows the next Seal has
 // come back, or the sink is gone.
 class DeferringSink : public ByteSink {
  public:
   virtual Status Defer() = 0;      // before there is a second thread
-  virtual Status Seal() = 0;       // what Write put off so far may be done; by the writing thread
-  virtual Status RunSealed() = 0;  // does it; by another thread
+  virtual Status Seal() = 0;       // what Write put off so far may be done; by who writes
+  virtual Status RunSealed() = 0;  // does it; by any thread, beside Write and Seal
 };
 
 }  // namespace wclayer::io

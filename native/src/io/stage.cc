@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
-#include "io/stage_thread.h"
+#include "io/ring.h"
 
 namespace wclayer::io {
 
 struct ThreadedSink::State {
+  using Slab = SlabRing::Slab;
   State(ByteSink& sink, StageOptions options, Watcher watch, DeferringSink* behind)
       : next(&sink),
         watcher(std::move(watch)),
@@ -14,40 +15,31 @@ struct ThreadedSink::State {
         writer(watcher ? 2 : 1),
         ring(options.slabs, options.slab_bytes, writer + (deferring == nullptr ? 1 : 2)) {}
 
-  ~State() { ring.Abandon(); }
+  ~State() { ring.Stop(); }
 
   Status Start() {
     if (const auto failed = ring.failure()) return *failed;
     started = true;
-    Status status = StartThreads();
-    if (!status) ring.Fail(0, status.error());
-    return status;
+    if (deferring != nullptr) {
+      if (Status deferred = deferring->Defer(); !deferred) {
+        ring.Fail(0, deferred.error());
+        return deferred;
+      }
+      ring.Employ(writer + 1, {[this](Slab&) { return deferring->RunSealed(); }});
+    }
+    if (watcher) ring.Employ(1, {[this](Slab& filled) { return Watch(filled.filled()); }});
+    ring.Employ(writer, {[this](Slab& filled) { return WriteNext(filled.filled()); },
+                         [this] { return next->Finish(); }});
+    return ring.StartThreads();
   }
 
-  Status StartThreads() {
-    if (watcher) {
-      WCLAYER_TRY(watching.Start(ring, 1, [this] {
-        const auto watch = [this](SlabRing::Slab& filled) -> Status {
-          watcher(filled.filled());
-          return {};
-        };
-        return ForEachSlab(ring, 1, watch, [] { return Status(); });
-      }));
-    }
-    if (deferring != nullptr) {
-      WCLAYER_TRY(deferring->Defer());
-      WCLAYER_TRY(finishing.Start(ring, writer + 1, [this] {
-        const auto run = [this](SlabRing::Slab&) { return deferring->RunSealed(); };
-        return ForEachSlab(ring, writer + 1, run, [] { return Status(); });
-      }));
-    }
-    return writing.Start(ring, writer, [this] {
-      const auto write = [this](SlabRing::Slab& filled) -> Status {
-        WCLAYER_TRY(next->Write(filled.filled()));
-        return deferring == nullptr ? Status() : deferring->Seal();
-      };
-      return ForEachSlab(ring, writer, write, [this] { return next->Finish(); });
-    });
+  Status Watch(Bytes bytes) {
+    watcher(bytes);
+    return {};
+  }
+  Status WriteNext(Bytes bytes) {
+    WCLAYER_TRY(next->Write(bytes));
+    return deferring == nullptr ? Status() : deferring->Seal();
   }
 
   ByteSink* next;
@@ -55,12 +47,9 @@ struct ThreadedSink::State {
   DeferringSink* deferring;
   const std::size_t writer;  // the stage that writes to `next`
   SlabRing ring;
-  SlabRing::Slab* slab = nullptr;  // in hand
+  Slab* slab = nullptr;  // in hand
   bool started = false;
   bool finished = false;
-  StageThread watching;
-  StageThread writing;
-  StageThread finishing;
 };
 
 ThreadedSink::ThreadedSink(ByteSink& next, StageOptions options, Watcher watcher,
@@ -109,12 +98,8 @@ Status ThreadedSink::Finish() {
     if (state.slab != nullptr && state.slab->used != 0) state.ring.Pass(0);
     state.slab = nullptr;
     state.ring.End();
-    state.watching.Join();
-    state.writing.Join();
-    state.finishing.Join();
   }
-  if (const auto failure = state.ring.failure()) return *failure;
-  return {};
+  return state.ring.Complete();
 }
 
 }  // namespace wclayer::io

@@ -1,5 +1,5 @@
-// A stage with a thread of its own: what is written to it is handed over, in reused slabs through a
-// bounded ring, to the next stage, which runs on that thread.
+// A stage that works beside its writer: what is written to it is handed over, in reused slabs
+// through a bounded ring, to the next stage, for which there are threads of its own.
 #pragma once
 
 #include <functional>
@@ -21,11 +21,12 @@ using Watcher = std::function<void(Bytes)>;
 // Write copies into the slab in hand, Room is in it; a failure of the next stage is returned by a
 // later Write and by Finish (whatever the stage threw is such a failure too). Bytes reach the next
 // stage when a slab is full, or by Finish. Finish waits until the next stage has finished.
-// Destroyed without Finish: the next stage is abandoned (its Finish is never called) and the thread
-// joined.
+// Destroyed without Finish: the next stage is abandoned (its Finish is never called) and the
+// threads joined.
 //
-// A watcher sees every byte before the next stage does, in the same slab and a thread of its own.
-// `deferring`, the next sink itself: what it puts off is done by one more thread, behind it.
+// A watcher sees every byte before the next stage does, in the same slab. `deferring`, the next
+// sink itself: what it puts off is done behind it. The three are called side by side, each by one
+// thread at a time: one of this stage's, or the writer's where that would only wait (io/ring.h).
 class ThreadedSink final : public ByteSink {
  public:
   explicit ThreadedSink(ByteSink& next, StageOptions options = {}, Watcher watcher = {},
