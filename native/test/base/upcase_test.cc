@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <string>
+#include <vector>
+
 #include "base/utf16.h"
 
 namespace wclayer {
@@ -86,6 +90,39 @@ TEST(UpcaseTest, Utf8) {
   EXPECT_EQ(UpcaseUtf8(ToUtf8(u"x\u00ff\u00df")), ToUtf8(u"X\u0178\u00df"));
   EXPECT_EQ(UpcaseUtf8("a\xED\xA0\x80"), "A\xED\xA0\x80");  // a lone surrogate
   EXPECT_EQ(UpcaseUtf8("a\xFF"), "a\xFF");                  // no name: compares as its bytes
+}
+
+// The shortcuts of the comparison give what comparing upper-case names gives.
+TEST(UpcaseTest, Utf8NamesAreEqualIfTheirUpperCaseIs) {
+  const std::string parts[] = {"a",
+                               "A",
+                               "k",
+                               "_",
+                               "0",
+                               "{",
+                               "[",
+                               "\xC3\xA4",
+                               "\xC3\x84",
+                               "\xC3\x9F",
+                               "\xE2\x84\xAA" /* Kelvin */,
+                               "\xED\xA0\x80",
+                               "\xFF"};
+  std::mt19937 random(31);
+  std::vector<std::string> names = {""};
+  for (int i = 0; i < 400; ++i) {
+    std::string name;
+    for (std::size_t n = random() % 5; n != 0; --n) name += parts[random() % std::size(parts)];
+    names.push_back(std::move(name));
+  }
+  std::size_t equal = 0;
+  for (const std::string& a : names) {
+    for (const std::string& b : names) {
+      const bool same = UpcaseUtf8(a) == UpcaseUtf8(b);
+      equal += same && a != b ? 1u : 0u;
+      ASSERT_EQ(EqualNoCaseUtf8(a, b), same) << a << " and " << b;
+    }
+  }
+  EXPECT_GT(equal, 100u);
 }
 
 }  // namespace

@@ -142,6 +142,21 @@ TEST(ChecksumTest, MatchesXxh3) {
   }
 }
 
+TEST(ChecksumTest, WideOnesAreOfTheWholeMessage) {
+  // The reference implementation's own value: 99aa06d3014798d8 6001c324468d497f.
+  EXPECT_EQ(WideChecksum({}),
+            (std::array<std::uint64_t, 2>{0x6001C324468D497Fu, 0x99AA06D3014798D8u}));
+  std::string message = RandomBytes(1'000, 24);
+  const auto before = WideChecksum(AsBytes(message));
+  for (std::size_t at = 0; at < message.size(); at += 37) {
+    message[at] = static_cast<char>(message[at] ^ 1);
+    EXPECT_NE(WideChecksum(AsBytes(message))[0], before[0]);
+    EXPECT_NE(WideChecksum(AsBytes(message))[1], before[1]);
+    message[at] = static_cast<char>(message[at] ^ 1);
+  }
+  EXPECT_EQ(WideChecksum(AsBytes(message)), before);
+}
+
 TEST(DigestSinkTest, DigestsAndPassesOn) {
   Collector collector;
   DigestSink sink(&collector);

@@ -1,7 +1,9 @@
 // What a layer tar may hold and what it means (spec layer-formats §c.7, store §2–§4).
 #include "layer/importer.h"
 
+#include "backup/security.h"
 #include "base/limits.h"
+#include "layer/base64.h"
 #include "layer/support.h"
 
 namespace wclayer::layer {
@@ -390,6 +392,42 @@ TEST(Importer, BadRecordsAreRefused) {
   tar::Header late = Typed('0', "Files/a");
   late.mtime = {std::int64_t{1} << 42, 0};
   EXPECT_EQ(Refusal(TarBuilder().Add(late).Finish()).code, Errc::kBadArchive);
+}
+
+// More descriptors than are kept, one longer than what is kept, each several times.
+TEST(Importer, EachEntryHasItsOwnDescriptor) {
+  constexpr std::uint32_t kDescriptors = 1'500;
+  const auto descriptor = [](std::uint32_t number) {
+    std::string sddl = "O:BAG:SYD:";
+    for (std::uint32_t entry = 0; entry != (number == 7 ? 100u : 1u); ++entry)
+      sddl += "(A;;" + std::to_string(number + 1) + ";;;BA)";
+    const auto binary = backup::FromSddl(sddl);
+    EXPECT_TRUE(binary) << sddl;
+    return *binary;
+  };
+  std::vector<std::uint32_t> order;
+  for (std::uint32_t number = 0; number != kDescriptors; ++number) {
+    order.push_back(number);
+    order.push_back(number / 2);
+    order.push_back(7);
+  }
+  TarBuilder tar;
+  for (std::size_t at = 0; at != order.size(); ++at) {
+    tar::Header header = Typed('0', "Files/f" + std::to_string(at));
+    std::string text;
+    AppendBase64(text, descriptor(order[at]));
+    header.pax = {{"MSWINDOWS.rawsd", text}};
+    tar.Add(header);
+  }
+  Imported imported;
+  Take(imported, tar.Finish());
+  ASSERT_TRUE(imported.status) << Describe(imported.status);
+  for (std::size_t at = 0; at != order.size(); ++at) {
+    const auto streams = imported.layer.StreamsOf("Files/f" + std::to_string(at));
+    ASSERT_FALSE(streams.empty());
+    ASSERT_EQ(streams[0].id, backup::StreamId::kSecurity);
+    ASSERT_TRUE(streams[0].data == AsText(descriptor(order[at]))) << "entry " << at;
+  }
 }
 
 TEST(Importer, SddlIsTurnedIntoADescriptor) {
