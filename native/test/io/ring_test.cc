@@ -9,10 +9,6 @@
 #include <set>
 #include <thread>
 
-#ifndef _WIN32
-#include <sys/resource.h>
-#endif
-
 namespace wclayer::io {
 namespace {
 
@@ -168,41 +164,6 @@ TEST(RingTest, MayBeStoppedAnywhere) {
     for (const Checked& one : work) ASSERT_FALSE(one.wrong) << "round " << round;
   }
 }
-
-#ifndef _WIN32
-// Threads that have nothing to do sleep: so does who fills slabs that nobody takes.
-TEST(RingTest, WhoHasNothingToDoSleeps) {
-  std::mutex gate;
-  gate.lock();
-  std::atomic<int> entered{0};
-  SlabRing ring(2, 8, 2);
-  ring.Employ(1, {[&](SlabRing::Slab&) -> Status {
-                ++entered;
-                const std::lock_guard wait(gate);
-                return {};
-              }});
-  ASSERT_TRUE(ring.StartThreads().has_value());
-  std::thread filling([&] { EXPECT_TRUE(FillWithNumbers(ring, 10).has_value()); });
-  const auto turns = [] {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_nvcsw;
-  };
-  while (entered == 0) std::this_thread::yield();
-  long before = -1;
-  while (before != turns()) {
-    before = turns();
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    ++before;  // this sleep
-  }
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  EXPECT_LE(turns() - before, 5);
-  gate.unlock();
-  filling.join();
-  EXPECT_TRUE(ring.Complete().has_value());
-  EXPECT_EQ(entered, 10);
-}
-#endif
 
 }  // namespace
 }  // namespace wclayer::io
