@@ -22,7 +22,7 @@ namespace {
 // Up to here a tar is parsed on the caller's thread; beyond it there are threads for its stages.
 constexpr std::uint64_t kThreadThreshold = 1u << 20;
 // A slab fits a processor's second cache; all of them are what the stages may be apart.
-constexpr io::StageOptions kSlabs = {.slab_bytes = 128u << 10, .slabs = 32};
+constexpr io::StageOptions kSlabs = {.slab_bytes = 128u << 10, .slabs = 16};
 constexpr std::size_t kHeadBytes = 64u << 10;  // what RecogniseTar looks at
 // A tar that ends before that and is not smaller than this has a helper for its files.
 constexpr std::size_t kLeastHelped = 16u << 10;
