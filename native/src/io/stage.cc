@@ -15,8 +15,6 @@ struct ThreadedSink::State {
         writer(watcher ? 2 : 1),
         ring(options.slabs, options.slab_bytes, writer + (deferring == nullptr ? 1 : 2)) {}
 
-  ~State() { ring.Stop(); }
-
   Status Start() {
     if (const auto failed = ring.failure()) return *failed;
     started = true;
@@ -46,8 +44,8 @@ struct ThreadedSink::State {
   Watcher watcher;
   DeferringSink* deferring;
   const std::size_t writer;  // the stage that writes to `next`
-  SlabRing ring;
-  Slab* slab = nullptr;  // in hand
+  SlabRing ring;             // ends, with its threads, before the rest
+  Slab* slab = nullptr;      // in hand
   bool started = false;
   bool finished = false;
 };
