@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <new>
-#include <system_error>
+#include <utility>
 
 #include "io/thread_error.h"
 
@@ -22,12 +21,13 @@ Status SlabRing::StartThreads() {
   const auto working = static_cast<std::size_t>(std::count_if(
       stages_.begin(), stages_.end(), [](const Stage& stage) { return stage.work.has_value(); }));
   const std::size_t others = std::max(std::thread::hardware_concurrency(), 2u) - 1;
-  Status started = Guarded([&]() -> Status {
-    try {
-      while (threads_.size() < std::min(working, others))
-        threads_.emplace_back([this] { RunThread(); });
-    } catch (const std::system_error& failed) {
-      return SystemError(failed.code().value(), "pthread_create", "");
+  const std::size_t wanted = std::min(working, others);
+  const Status started = Guarded([&]() -> Status {
+    threads_.reserve(wanted);
+    while (threads_.size() < wanted) {
+      std::thread thread;
+      WCLAYER_TRY(StartThread(thread, [this] { RunThread(); }));
+      threads_.push_back(std::move(thread));
     }
     return {};
   });
@@ -207,21 +207,19 @@ void SlabRing::Abandon() {
 
 Status SlabRing::Complete() {
   RunThread();
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
+  Join();
   const Lock lock(mutex_);
   return failure_ ? Status(*failure_) : Status();
 }
 
 void SlabRing::Stop() {
   Abandon();
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
+  Join();
 }
 
-std::optional<Error> SlabRing::failure() const {
-  const Lock lock(mutex_);
-  return failure_;
+void SlabRing::Join() {
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 }  // namespace wclayer::io

@@ -65,7 +65,6 @@ class SlabRing {
   // Works until all the work is done, to the end of the stream or as far as a failure lets it.
   Status Complete();
   void Stop();  // Abandon; when this returns, nobody is at work any more
-  std::optional<Error> failure() const;
 
  private:
   using Lock = std::unique_lock<std::mutex>;
@@ -88,6 +87,7 @@ class SlabRing {
   bool AllDone() const;
   void DoWork(std::size_t stage, Lock& lock);
   void RunThread() noexcept;
+  void Join();
   void Passed(std::size_t stage);
   void Failed(std::size_t stage, Error error);
   void WakeForWork();
@@ -97,7 +97,7 @@ class SlabRing {
   const std::size_t slab_bytes_;
   std::vector<Slab> ring_;  // slab n of the stream is ring_[n % size]
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::deque<Stage> stages_;
   std::condition_variable work_;  // the ring's own threads
   std::size_t idle_ = 0;          // of them

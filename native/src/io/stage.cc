@@ -16,7 +16,6 @@ struct ThreadedSink::State {
         ring(options.slabs, options.slab_bytes, writer + (deferring == nullptr ? 1 : 2)) {}
 
   Status Start() {
-    if (const auto failed = ring.failure()) return *failed;
     started = true;
     if (deferring != nullptr) {
       if (Status deferred = deferring->Defer(); !deferred) {

@@ -1,8 +1,6 @@
 // The thread of one stage of a SlabRing.
 #pragma once
 
-#include <cerrno>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -22,14 +20,9 @@ class StageThread {
   // Runs `body`, which gives a Status; its failure, or what it throws, becomes the stage's.
   template <class Body>
   Status Start(SlabRing& ring, std::size_t stage, Body body) {
-    try {
-      thread_ = std::thread([&ring, stage, body = std::move(body)]() mutable {
-        if (Status result = Guarded(body); !result) ring.Fail(stage, std::move(result).error());
-      });
-    } catch (const std::system_error& failed) {
-      return SystemError(failed.code().value(), "pthread_create", "");
-    }
-    return {};
+    return StartThread(thread_, [&ring, stage, body = std::move(body)]() mutable {
+      if (Status result = Guarded(body); !result) ring.Fail(stage, std::move(result).error());
+    });
   }
   void Join() {
     if (thread_.joinable()) thread_.join();

@@ -1,9 +1,13 @@
-// What ends a thread of ours, as an Error: an exception must not leave a thread.
+// What keeps a thread of ours from starting, or ends it, as an Error: an exception must not leave a
+// thread.
 #pragma once
 
 #include <exception>
 #include <new>
 #include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
 
 #include "base/expected.h"
 
@@ -32,6 +36,17 @@ Status Guarded(Body&& body) noexcept {
   } catch (const std::exception& exception) {
     return UnexpectedException(exception);
   }
+}
+
+// Makes `thread` one that runs `body`.
+template <class Body>
+Status StartThread(std::thread& thread, Body&& body) {
+  try {
+    thread = std::thread(std::forward<Body>(body));
+  } catch (const std::system_error& failed) {
+    return SystemError(failed.code().value(), "pthread_create", "");
+  }
+  return {};
 }
 
 }  // namespace wclayer::io

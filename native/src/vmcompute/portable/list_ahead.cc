@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 
 #include "fs/system.h"
 #include "io/thread_error.h"
@@ -105,12 +104,7 @@ ListAhead::Result ListAhead::ListNow(const std::string& path) const {
 // ---- the thread
 
 Status ListAhead::StartThread() {
-  try {
-    thread_ = std::thread([this] { Run(); });
-  } catch (const std::system_error& failed) {
-    return SystemError(failed.code().value(), "pthread_create", "");
-  }
-  return {};
+  return io::StartThread(thread_, [this] { Run(); });
 }
 
 bool ListAhead::HasWork() const {
